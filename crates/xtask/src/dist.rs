@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::install;
-use crate::parts::{Bindings, Build};
+use crate::parts::{Bindings, Build, ON_DEMAND};
 use crate::run::{cargo, run};
 use crate::workspace::{self, Metadata};
 
@@ -108,7 +108,7 @@ pub fn dist(args: &DistArgs) -> Result<bool> {
 /// they are.
 fn build(root: &Path, target: &Path, profile: &str) -> Result<PathBuf> {
     // The Python package is none of the default members: programs must not be linked with it.
-    for more in [&[], ["-p", "python"].as_slice()] {
+    for more in [&[], ["-p", "python"].as_slice(), ON_DEMAND] {
         let mut command = cargo(["build", "--locked", "--profile", profile]);
         command.args(more).current_dir(root);
         command.env("CARGO_TARGET_DIR", target);

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::parts::{Bindings, Build, COMMAND, Content, Part};
+use crate::parts::{Bindings, Build, COMMAND, Content, ON_DEMAND, Part};
 use crate::run::{cargo, run};
 use crate::workspace::{self, Metadata};
 
@@ -76,8 +76,10 @@ fn programs(args: &InstallArgs) -> Result<PathBuf> {
         return Ok(folder.clone());
     }
     let profile = format!("--profile={}", args.profile);
-    if !run(&mut cargo(["build", &profile]))? {
-        bail!("the {} build failed", args.profile);
+    for more in [&[], ON_DEMAND] {
+        if !run(cargo(["build", &profile]).args(more))? {
+            bail!("the {} build failed", args.profile);
+        }
     }
     let target = Metadata::read()?.target_directory();
     Ok(target.join(workspace::folder_of_profile(&args.profile)))

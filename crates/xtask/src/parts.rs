@@ -39,6 +39,9 @@ pub const HELPERS: &[&str] = &[
     "flux-terminus-server",
 ];
 
+/// Selects the programs among these that a plain `cargo build` leaves out.
+pub const ON_DEMAND: &[&str] = &["-p", "web"];
+
 /// Libraries that tasks load, in `lib/flux`: the file, and the name that programs are linked with.
 const LIBRARIES: &[(&str, &str)] = &[("libpmi.so", "libpmi.so.0"), ("libpmi2.so", "libpmi2.so.0")];
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::parts::ON_DEMAND;
 use crate::run::{cargo, run};
 use crate::workspace::{self, Metadata};
 
@@ -103,10 +104,8 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     let programs = run(cargo(build).args(["--bins", "--examples"]))?;
     let examples = ["--examples", "-p", "client", "-p", "runtime"];
     let libraries = ["-p", "libpmi", "-p", "libpmi2"];
-    // What is built only when asked for.
-    let more = ["--bins", "-p", "web"];
     let examples = run(cargo(build).args(examples))?;
-    let more = run(cargo(build).args(more))?;
+    let more = run(cargo(build).args(ON_DEMAND))?;
     // By itself, as scripts ask for it: they find it built.
     let python = run(cargo(build).args(["-p", "python"]))?;
     if !programs || !examples || !more || !python || !run(cargo(build).args(libraries))? {
