@@ -38,6 +38,8 @@ class Opening(unittest.TestCase):
         with flux.Flux() as handle:
             with self.assertRaisesRegex(OSError, "futures take answers"):
                 handle.recv(flux.constants.FLUX_MSGTYPE_RESPONSE)
+            with self.assertRaisesRegex(OSError, "futures take answers"):
+                handle.msg_watcher_create(print, flux.constants.FLUX_MSGTYPE_RESPONSE)
             with self.assertRaises(BlockingIOError):
                 handle.recv(flags=flux.constants.FLUX_O_NONBLOCK)
 

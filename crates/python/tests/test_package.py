@@ -34,7 +34,7 @@ class Package(unittest.TestCase):
         self.assertNotIn("flux.job.executor", loaded)
 
     def test_modules_that_need_an_interpreter_in_services_are_not_there(self):
-        for name in ("brokermod", "cli", "modprobe", "scheduler"):
+        for name in ("brokermod", "cli", "modprobe", "scheduler", "core.inner", "wrapper"):
             with self.assertRaises(ModuleNotFoundError):
                 __import__(f"flux.{name}")
 

@@ -140,7 +140,8 @@ class MessageWatcher(Watcher):
         args: Any = None,
     ) -> None:
         super().__init__(flux_handle, callback, args)
-        if match_tag != FLUX_MATCHTAG_NONE:
+        seen = FLUX_MSGTYPE_REQUEST | FLUX_MSGTYPE_EVENT
+        if match_tag != FLUX_MATCHTAG_NONE or not type_mask & seen:
             raise OSError(errno.EINVAL, "a watcher sees events and requests: futures take answers")
         self.type_mask = type_mask
         self.topic_glob = topic_glob
