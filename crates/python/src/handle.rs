@@ -233,31 +233,28 @@ impl Handle {
         Ok(())
     }
 
-    /// Adds lines to the broker's log, one for each of `text`. `level` is that of syslog(3).
+    /// Adds lines to the broker's log, one for each of `text`. `level` is that of syslog(3),
+    /// `rank` that of the broker.
     ///
     /// ValueError: there is no such level.
-    fn log(&self, py: Python<'_>, level: i64, appname: &str, text: &str) -> PyResult<()> {
+    fn log(
+        &self,
+        py: Python<'_>,
+        level: i64,
+        rank: u32,
+        appname: &str,
+        text: &str,
+    ) -> PyResult<()> {
         let level = LogLevel::from_number(level)
             .map_err(|_| PyValueError::new_err("levels are 0 (emerg) to 7 (debug)"))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok();
         let time_us = now.and_then(|now| i64::try_from(now.as_micros()).ok());
-        let logged = self.detached(py, |handle| {
-            let rank = handle.rank()?;
+        self.detached(py, |handle| {
             for message in split_message(text) {
                 let line = LogLine::new(level, time_us.unwrap_or(0), rank, appname, message);
                 handle.append_log(line.encode().into());
             }
-            Ok(())
-        })?;
-        logged.map_err(|refusal: Refusal| of_refusal(&refusal))
-    }
-
-    /// The value of a broker attribute; those that cannot change are asked for once.
-    ///
-    /// OSError with ENOENT: there is none of that name.
-    fn attr(&self, py: Python<'_>, name: &str) -> PyResult<String> {
-        let value = self.detached(py, |handle| handle.attr(name))?;
-        value.map_err(|refusal| of_refusal(&refusal))
+        })
     }
 }
 

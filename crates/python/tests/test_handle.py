@@ -8,6 +8,7 @@ import unittest
 
 import flux
 from flux.constants import FLUX_POLLIN, FLUX_POLLOUT
+from flux.future import FutureExt
 
 
 class Opening(unittest.TestCase):
@@ -15,7 +16,7 @@ class Opening(unittest.TestCase):
         with flux.Flux() as handle:
             self.assertEqual(handle.get_rank(), 0)
         with self.assertRaisesRegex(ValueError, "closed"):
-            handle.get_rank()
+            handle.rpc("broker.ping")
         handle.close()
 
     def test_no_broker_is_file_not_found_with_a_hint(self):
@@ -51,7 +52,7 @@ class Opening(unittest.TestCase):
             def ask():
                 while not said:
                     try:
-                        handle.get_size()
+                        handle.rpc("broker.ping", {"seq": 1}).get()
                     except RuntimeError as error:
                         said.append(str(error))
                 other.rpc("py-busy.end", flags=flux.constants.FLUX_RPC_NORESPONSE)
@@ -62,9 +63,9 @@ class Opening(unittest.TestCase):
             while request is None:
                 try:
                     request = handle.recv()
-                except RuntimeError:
+                except RuntimeError as error:
                     # It was the other thread's turn: we are the one that hears of it.
-                    pass
+                    said.append(str(error))
             asker.join()
             self.assertIn("another thread waits on this handle", said[0])
 
@@ -74,7 +75,7 @@ class Opening(unittest.TestCase):
         if pid == 0:
             code = 1
             try:
-                handle.get_rank()
+                handle.rpc("broker.ping")
             except RuntimeError as error:
                 with flux.Flux() as own:
                     code = 0 if "fork" in str(error) and own.get_rank() == 0 else 2
@@ -102,6 +103,14 @@ class Talking(unittest.TestCase):
             self.handle.attr_remove("rank")
         with self.assertRaises(ValueError):
             self.handle.attr_set("test.py", 7)
+
+    def test_the_parent_of_a_remote_instance_is_remote(self):
+        os.environ["FLUX_PROXY_REMOTE"] = "there"
+        self.addCleanup(os.environ.pop, "FLUX_PROXY_REMOTE")
+        told = FutureExt()
+        told.fulfill({"value": "local:///run/local", "flags": 1})
+        self.handle.rpc = lambda topic, request: told
+        self.assertEqual(self.handle.attr_get("parent-uri"), "ssh://there/run/local")
 
     def test_the_configuration_is_read_by_dotted_names(self):
         self.handle.rpc("config.load", {"py": {"a": {"b": 1}}}).get()

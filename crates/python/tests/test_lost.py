@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -29,6 +30,7 @@ class Lost(unittest.TestCase):
     def greet(self):
         """Lets one client in, and hangs up once it has sent something."""
         self.client, _ = self.listener.accept()
+        self.addCleanup(self.client.close)
         self.client.sendall(b"\0")
 
     def hang_up(self):
@@ -63,6 +65,12 @@ class Lost(unittest.TestCase):
         self.hang_up()
         self.assertRaises(ConnectionResetError, self.handle.reactor_run)
         self.assertRaises(ConnectionResetError, self.handle.recv)
+
+    def test_an_interrupt_ends_the_wait_for_an_attribute(self):
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        self.assertRaises(KeyboardInterrupt, self.handle.get_rank)
 
     def test_coroutines_hear_of_it(self):
         async def ask():

@@ -72,10 +72,8 @@ class Handle:
     def respond(self, request: Message, payload: Optional[bytes] = None, errnum: int = 0) -> None: ...
     def flush(self) -> None:
         """Blocks until the broker has read everything that was sent."""
-    def log(self, level: int, appname: str, text: str) -> None:
+    def log(self, level: int, rank: int, appname: str, text: str) -> None:
         """Adds lines to the broker's log."""
-    def attr(self, name: str) -> str:
-        """The value of a broker attribute."""
 
 class IdSet:
     """A set of ids. Ranges are from the first to the last id, both in it. ValueError for a

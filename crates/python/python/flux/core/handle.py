@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from flux.message import Message
     from flux.reactor import Reactor
 
+# A flag of attributes: their values can be kept.
+_IMMUTABLE = 1
+
 
 class Flux(Watched):
     """A connection to a broker.
@@ -72,6 +75,8 @@ class Flux(Watched):
         self._is_scheduled = False
         self._subscriptions: list[str] = []
         self._conf: Any = None
+        # Attributes that cannot change.
+        self._attrs: dict[str, str] = {}
         # What flux.kvs.put has collected.
         self._kvstxn: Any = None
         self._appname = ""
@@ -104,6 +109,7 @@ class Flux(Watched):
             detach(self)
         self._core.close()
         self._core = _core.Handle(self.url)
+        self._attrs.clear()
         for call in waiting:
             call._arrive(lost)
         for topic in self._subscriptions:
@@ -123,11 +129,19 @@ class Flux(Watched):
     rpc_create = rpc
 
     def attr_get(self, attr_name: str) -> str:
-        """The value of a broker attribute. Raises FileNotFoundError: there is none."""
+        """The value of a broker attribute; one that cannot change is asked for once. Raises FileNotFoundError: there is none."""
         if not isinstance(attr_name, str):
             raise ValueError("the name of an attribute is a str")
-        value = self._core.attr(attr_name)
-        self._touched()
+        value = self._attrs.get(attr_name)
+        if value is None:
+            answer = self.rpc("attr.get", {"name": attr_name}).get()
+            value = str(answer["value"])
+            host = os.environ.get("FLUX_PROXY_REMOTE")
+            if attr_name == "parent-uri" and host and value.startswith("local://"):
+                # The path of a socket on the host that a proxy has led us to.
+                value = f"ssh://{host}{value[len('local://') :]}"
+            if answer["flags"] & _IMMUTABLE:
+                self._attrs[attr_name] = value
         return value
 
     def attr_set(self, attr: str, value: str) -> None:
@@ -164,7 +178,7 @@ class Flux(Watched):
 
     def log(self, level: int, fstring: str) -> None:
         """Adds a line to the broker's log. `level` is one of `syslog.LOG_*`."""
-        self._core.log(level, self._appname or _program(), fstring)
+        self._core.log(level, self.get_rank(), self._appname or _program(), fstring)
         self._touched()
 
     def log_set_appname(self, name: str) -> None:
