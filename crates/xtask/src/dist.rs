@@ -12,8 +12,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::install;
-use crate::parts::{Bindings, Build, ON_DEMAND};
-use crate::run::{cargo, run};
+use crate::parts::{self, Bindings, Build};
+use crate::run::run;
 use crate::workspace::{self, Metadata};
 
 mod archive;
@@ -107,10 +107,8 @@ pub fn dist(args: &DistArgs) -> Result<bool> {
 /// Builds the tree at `root` so that no path of this machine is in the programs; says where
 /// they are.
 fn build(root: &Path, target: &Path, profile: &str) -> Result<PathBuf> {
-    // The Python package is none of the default members: programs must not be linked with it.
-    for more in [&[], ["-p", "python"].as_slice(), ON_DEMAND] {
-        let mut command = cargo(["build", "--locked", "--profile", profile]);
-        command.args(more).current_dir(root);
+    for mut command in parts::builds(profile) {
+        command.arg("--locked").current_dir(root);
         command.env("CARGO_TARGET_DIR", target);
         paths::forget(&mut command, root, target)?;
         ensure!(run(&mut command)?, "the {profile} build failed");

@@ -8,10 +8,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::parts::{Bindings, Build, COMMAND, Content, ON_DEMAND, Part};
-use crate::run::{cargo, run};
+use crate::parts::{self, Bindings, Build, COMMAND, Content, Part};
+use crate::run::run;
 use crate::workspace::{self, Metadata};
 
 /// The list, below the prefix. Folders end with a slash.
@@ -75,11 +75,8 @@ fn programs(args: &InstallArgs) -> Result<PathBuf> {
     if let Some(folder) = &args.from {
         return Ok(folder.clone());
     }
-    let profile = format!("--profile={}", args.profile);
-    for more in [&[], ON_DEMAND] {
-        if !run(cargo(["build", &profile]).args(more))? {
-            bail!("the {} build failed", args.profile);
-        }
+    for mut build in parts::builds(&args.profile) {
+        ensure!(run(&mut build)?, "the {} build failed", args.profile);
     }
     let target = Metadata::read()?.target_directory();
     Ok(target.join(workspace::folder_of_profile(&args.profile)))

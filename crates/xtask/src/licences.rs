@@ -13,6 +13,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::parts::MORE;
 use crate::workspace::Metadata;
 
 /// Sources in other languages within a crate.
@@ -84,7 +85,7 @@ const NAMES: &[&str] = &["licen", "copying", "copyright", "unlicense", "notice"]
 /// The page: every crate and foreign source with its terms, and then the terms themselves.
 pub fn third_parties(root: &Path) -> Result<String> {
     let metadata = Metadata::resolved(root)?;
-    let crates: Vec<&Value> = metadata.shipped();
+    let crates: Vec<&Value> = metadata.shipped(MORE);
     let all: Vec<&Value> = metadata.packages().collect();
     let mut page = "Ferroflux contains the work of others, under the terms below.\n\n".to_owned();
     let mut texts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -12,6 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::licences;
+use crate::run::cargo;
 
 /// The one program that people call.
 pub const COMMAND: &str = "flux";
@@ -39,8 +40,18 @@ pub const HELPERS: &[&str] = &[
     "flux-terminus-server",
 ];
 
-/// Selects the programs among these that a plain `cargo build` leaves out.
-pub const ON_DEMAND: &[&str] = &["-p", "web"];
+/// Packages that have something that is installed, and that `cargo build` leaves out.
+pub const MORE: &[&str] = &["web", "python"];
+
+/// The commands that build all that is installed.
+pub fn builds(profile: &str) -> impl Iterator<Item = Command> {
+    let more = MORE.iter().map(|name| vec!["-p", *name]);
+    std::iter::once(vec![]).chain(more).map(move |more| {
+        let mut build = cargo(["build", "--profile", profile]);
+        build.args(more);
+        build
+    })
+}
 
 /// Libraries that tasks load, in `lib/flux`: the file, and the name that programs are linked with.
 const LIBRARIES: &[(&str, &str)] = &[("libpmi.so", "libpmi.so.0"), ("libpmi2.so", "libpmi2.so.0")];

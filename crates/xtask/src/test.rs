@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::parts::ON_DEMAND;
+use crate::parts::MORE;
 use crate::run::{cargo, run};
 use crate::workspace::{self, Metadata};
 
@@ -105,10 +105,12 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     let examples = ["--examples", "-p", "client", "-p", "runtime"];
     let libraries = ["-p", "libpmi", "-p", "libpmi2"];
     let examples = run(cargo(build).args(examples))?;
-    let more = run(cargo(build).args(ON_DEMAND))?;
-    // By itself, as scripts ask for it: they find it built.
-    let python = run(cargo(build).args(["-p", "python"]))?;
-    if !programs || !examples || !more || !python || !run(cargo(build).args(libraries))? {
+    // Each by itself, as scripts ask for it: they find it built.
+    let mut more = true;
+    for name in MORE {
+        more &= run(cargo(build).args(["-p", *name]))?;
+    }
+    if !programs || !examples || !more || !run(cargo(build).args(libraries))? {
         bail!("the {} build failed", args.profile);
     }
     Ok((target.join(folder).join("flux"), false))

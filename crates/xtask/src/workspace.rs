@@ -75,9 +75,9 @@ impl Metadata {
             .unwrap_or_default()
     }
 
-    /// The crates of others that are in what the workspace builds, in order of name; with what
-    /// [`Metadata::resolved`] has found out.
-    pub fn shipped(&self) -> Vec<&Value> {
+    /// The crates of others that are in the default members and in members of the names `more`,
+    /// in order of name; with what [`Metadata::resolved`] has found out.
+    pub fn shipped(&self, more: &[&str]) -> Vec<&Value> {
         let nodes = self.0["resolve"]["nodes"].as_array();
         let nodes: BTreeMap<&str, &Value> = nodes
             .into_iter()
@@ -88,12 +88,13 @@ impl Metadata {
             .packages()
             .filter_map(|package| Some((package["id"].as_str()?, package)))
             .collect();
-        let built = self.0["workspace_default_members"].as_array();
-        let mut due: Vec<&str> = built
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let default = self.0["workspace_default_members"].as_array();
+        let default = default.into_iter().flatten().filter_map(Value::as_str);
+        let is_more = |package: &Value| {
+            package["source"].is_null() && more.iter().any(|name| package["name"] == *name)
+        };
+        let more = packages.iter().filter(|(_, package)| is_more(package));
+        let mut due: Vec<&str> = default.chain(more.map(|(id, _)| *id)).collect();
         let mut seen = BTreeSet::new();
         while let Some(id) = due.pop() {
             // A macro runs in the compiler and is in no program.
