@@ -79,7 +79,7 @@ test_expect_success 'one that was given and is made stays too, after kill -9 as 
 test_expect_success 'a statedir that cannot be written is refused with its name' '
 	echo >file &&
 	test_must_fail flux start -Sstatedir="$PWD/file" true 2>err &&
-	test_grep "statedir $PWD/file: not a folder" err
+	test_grep "statedir $PWD/file: not a directory" err
 '
 
 test_done

@@ -49,17 +49,17 @@ test_expect_success 'options of start and of the broker that are unknown' '
 
 test_expect_success 'a statedir below a file, in a missing folder, and a file' '
 	echo >file &&
-	refused "statedir $PWD/file/x: cannot be made: Not a directory" -Sstatedir=$PWD/file/x &&
-	refused "statedir $PWD/no/x: cannot be made: No such file or directory" \
+	refused "statedir $PWD/file/x: cannot be created: Not a directory" -Sstatedir=$PWD/file/x &&
+	refused "statedir $PWD/no/x: cannot be created: No such file or directory" \
 		-Sstatedir=$PWD/no/x &&
-	refused "statedir $PWD/file: not a folder" -Sstatedir=$PWD/file
+	refused "statedir $PWD/file: not a directory" -Sstatedir=$PWD/file
 '
 
 test_expect_success SETPRIV 'a statedir that its user may not write' '
 	mkdir theirs mine && chown 65534 mine && chmod 755 . && chmod 1777 tmp &&
 	test_expect_code 1 setpriv --reuid=65534 --regid=65534 --clear-groups \
 		flux start -Sstatedir=$PWD/theirs/new true 2>err &&
-	test_grep "statedir $PWD/theirs/new: cannot be made: Permission denied" err &&
+	test_grep "statedir $PWD/theirs/new: cannot be created: Permission denied" err &&
 	test_expect_code 1 setpriv --reuid=65534 --regid=65534 --clear-groups \
 		flux start -Sstatedir=$PWD/theirs true 2>err &&
 	test_grep "statedir $PWD/theirs: owned by user 0, not by user 65534" err &&
@@ -71,8 +71,8 @@ test_expect_success SETPRIV 'a statedir that its user may not write' '
 '
 
 test_expect_success 'a rundir that is a file, is missing below, or is too long' '
-	refused "rundir $PWD/file: not a folder" -Srundir=$PWD/file &&
-	refused "rundir $PWD/no/x: cannot be made" -Srundir=$PWD/no/x &&
+	refused "rundir $PWD/file: not a directory" -Srundir=$PWD/file &&
+	refused "rundir $PWD/no/x: cannot be created" -Srundir=$PWD/no/x &&
 	refused "bytes long, more than 96: sockets in it could not be reached" \
 		-Srundir=$PWD/$long &&
 	test ! -e $long

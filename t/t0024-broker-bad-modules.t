@@ -59,7 +59,7 @@ test_expect_success 'one that is not there, by name and by path' '
 	load_fails "nosuch: module not found in search path" nosuch &&
 	load_fails "folder: module not found in search path" folder &&
 	load_fails "./nosuch: $PWD/nosuch: cannot open module: No such file or directory" ./nosuch &&
-	load_fails "./mods: $PWD/mods: a folder is no module" ./mods
+	load_fails "./mods: $PWD/mods: is a directory, not a module" ./mods
 '
 
 test_expect_success 'names that are taken, or are no names' '

@@ -134,7 +134,7 @@ test_expect_success OURS 'an answer whose client is gone says so' '
 	{ flux ping --count=1 heart >ping 2>&1 & } && asking=$! && wait_open 1 &&
 	kill -KILL $asking && wait_open 0 && kill -CONT $pid &&
 	wait_for 20 sh -c "flux orphans | grep after-close" &&
-	lost after-close heart.ping 0 && grep "the requester has left" last
+	lost after-close heart.ping 0 && grep "the requester has disconnected" last
 '
 
 test_expect_success OURS 'a client that uses too many services has no room' '

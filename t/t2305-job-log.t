@@ -112,7 +112,7 @@ test_expect_success 'its damaged jobs are set aside, each with the reason' '
 	for id in $(cat damaged)
 	do
 		test_grep "job $id not replayed: " said &&
-		test_grep "job $id is set aside in job-lost+found.job.$id" said &&
+		test_grep "job $id was moved to job-lost+found.job.$id" said &&
 		test_grep "job-lost+found.job.$id.eventlog" lost || return 1
 	done
 '
@@ -161,7 +161,7 @@ damaged() {
 
 test_expect_success 'a flipped bit, a lost end and a missing piece are found, and no job is lost' '
 	damaged bit "job-log.level0: checksum mismatch" &&
-	damaged tail "job-log: it comes to .*; its head says 1 active, 5 inactive.*" &&
+	damaged tail "job-log: its sum is .*; its head has 1 active, 5 inactive.*" &&
 	damaged gap "job-log.seg.0.1: it is missing" &&
 	instance sh ./damage head &&
 	instance sh ./check &&

@@ -149,7 +149,7 @@ test_expect_success 'no more run at once than the limit' '
 test_expect_success 'elements that run or wait are cancelled, and only those' '
 	flux submit -n2 --array=1-9 ./wait-for cancel >id && wait_for 20 has 2 cancel.begun &&
 	flux job array --cancel=2,5-7 "$(cat id)" >actual &&
-	echo "3 will not begin, 1 are being ended" >expect && test_cmp expect actual &&
+	echo "3 will not start, 1 are being killed" >expect && test_cmp expect actual &&
 	exec 9<>cancel.go && wait_state "$(cat id)" inactive && sort -n cancel.ended >actual &&
 	printf "%s\n" 1 3 4 8 9 >expect && test_cmp expect actual &&
 	flux job array --failed "$(cat id)" >list &&
@@ -167,7 +167,7 @@ test_expect_success 'elements that failed run again on request, while the job ru
 	flux submit -n2 --array=1-4 ./until >id && wait_for 20 has 4 until.ran &&
 	failed() { flux job array --failed "$(cat id)" | grep -q "3 failed"; } && wait_for 20 failed &&
 	exec 9<>until.good &&
-	flux job array --retry=1-2,4 "$(cat id)" >actual && echo "2 run again" >expect &&
+	flux job array --retry=1-2,4 "$(cat id)" >actual && echo "2 rerun" >expect &&
 	test_cmp expect actual && wait_for 20 has 6 until.ran && exec 9<>until.go &&
 	wait_state "$(cat id)" inactive && flux job array --failed "$(cat id)" >list &&
 	test_grep "4 elements: 3 done, 1 failed" list && test_grep "^ *3 failed" list &&

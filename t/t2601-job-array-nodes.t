@@ -60,7 +60,7 @@ test_expect_success 'a limit holds over all nodes, and elements are cancelled on
 	flux submit -N4 -n4 --array=1-9%3 ./wait-for tree >id && wait_for 20 has 3 tree.begun &&
 	test_must_fail has 4 tree.begun &&
 	flux job array --cancel=1-3 "$(cat id)" >actual &&
-	echo "0 will not begin, 3 are being ended" >expect && test_cmp expect actual &&
+	echo "0 will not start, 3 are being killed" >expect && test_cmp expect actual &&
 	wait_for 20 has 6 tree.begun && exec 9<>tree.go && wait_state "$(cat id)" inactive &&
 	flux job array "$(cat id)" >list && test_grep "9 elements: 6 done, 3 canceled" list
 '
@@ -131,7 +131,7 @@ test_expect_success 'what cannot be an array is refused in words' '
 	refused "cannot have the shell option '\''taskmap.scheme'\''" --array=1-5 --taskmap=cyclic &&
 	refused "cannot have the shell option '\''pty'\''" --array=1-5 -opty &&
 	flux submit --wait true >id && test_must_fail flux job array "$(cat id)" 2>err &&
-	test_grep "the job is no array" err
+	test_grep "the job is not an array" err
 '
 
 test_done

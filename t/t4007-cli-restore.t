@@ -61,7 +61,7 @@ test_expect_success 'what cannot be is refused' '
 	refused "flux-dump: x.zip: unknown suffix of an archive" dump x.zip &&
 	refused "flux-dump: /nope/x.tar: No such file or directory" dump /nope/x.tar &&
 	head -c 5000 /dev/urandom >garbage.tar &&
-	refused "flux-restore: garbage.tar: damaged, or no tar archive" \
+	refused "flux-restore: garbage.tar: damaged, or not a tar archive" \
 		restore --key=garbage garbage.tar &&
 	head -c 5000 two.tgz >cut.tgz &&
 	test_expect_code 1 flux restore --key=garbage cut.tgz &&

@@ -16,7 +16,7 @@ churn() {
 test_expect_success 'nothing is older than a checkpoint that is not there' '
 	test_expect_code 1 flux gc 2>err &&
 	head -n 1 err >actual &&
-	echo "flux-gc: there is no checkpoint, so nothing is older than one" >expect &&
+	echo "flux-gc: there is no checkpoint, so no blob is older than one" >expect &&
 	test_cmp expect actual
 '
 

@@ -70,7 +70,7 @@ test_expect_success 'name and metadata are as said, and may be empty' '
 
 test_expect_success 'what could not be read back is refused' '
 	test_expect_code 1 flux keygen --meta=a_b=1 bad 2>err &&
-	grep "flux-keygen: --meta=a_b=1: KEY=VALUE expected" err &&
+	grep "flux-keygen: --meta=a_b=1: expected KEY=VALUE" err &&
 	test_expect_code 1 flux keygen --meta=a bad &&
 	test ! -e bad
 '

@@ -25,7 +25,7 @@ fn read(path: &Path) -> anyhow::Result<Object> {
         return read_file(path).map(Object);
     }
     let mut files: Vec<_> = std::fs::read_dir(path)
-        .with_context(|| format!("{}: cannot read this folder", path.display()))?
+        .with_context(|| format!("{}: cannot read this directory", path.display()))?
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| {
@@ -59,7 +59,7 @@ pub fn parse(text: &str, json: bool) -> anyhow::Result<Map<String, Value>> {
     };
     match value {
         Value::Object(map) => Ok(map),
-        _ => anyhow::bail!("a configuration is a table"),
+        _ => anyhow::bail!("a configuration must be a table"),
     }
 }
 

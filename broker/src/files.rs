@@ -50,7 +50,7 @@ impl Files {
         if name.contains('/') {
             return match std::fs::canonicalize(name) {
                 Ok(path) if path.is_dir() => {
-                    let text = format!("{name}: a folder is no module");
+                    let text = format!("{name}: is a directory, not a module");
                     Err(Refusal::new(Errno::EISDIR, text))
                 }
                 Ok(path) if path.extension().is_some_and(|extension| extension == "so") => {

@@ -95,7 +95,7 @@ pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
             let path = Path::new(path);
             ensure!(
                 path.is_dir() || !path.exists(),
-                "statedir {}: not a folder",
+                "statedir {}: not a directory",
                 path.display()
             );
             // A user who names it expects to find there all acknowledged state of the
@@ -132,7 +132,8 @@ pub fn note_uri(folder: &Folder, rank: u32, attrs: &Attrs) {
     if let Err(error) = written {
         let _ = std::fs::remove_file(&fresh);
         tracing::warn!(
-            "{}: cannot be written: {error}: job shells of a broker before will not find this one",
+            "{}: cannot be written: {error}: job shells of an earlier broker will not find this \
+                one",
             path.display()
         );
     }
@@ -176,7 +177,7 @@ pub fn remove(folder: &Folder) {
 fn existing_or_new(what: &str, path: &Path, mode: u32, goes: bool) -> anyhow::Result<Folder> {
     let shown = path.display();
     let Ok(metadata) = std::fs::metadata(path) else {
-        make(path, mode).with_context(|| format!("{what} {shown}: cannot be made"))?;
+        make(path, mode).with_context(|| format!("{what} {shown}: cannot be created"))?;
         return Ok(Folder {
             path: absolute(path)?,
             cleanup: goes,
@@ -199,7 +200,7 @@ fn existing_or_new(what: &str, path: &Path, mode: u32, goes: bool) -> anyhow::Re
 const STICKY: u32 = 0o1000;
 
 fn check_ours(metadata: &Metadata) -> anyhow::Result<()> {
-    ensure!(metadata.is_dir(), "not a folder");
+    ensure!(metadata.is_dir(), "not a directory");
     let uid = nix::unistd::Uid::effective().as_raw();
     ensure!(
         metadata.uid() == uid,
@@ -213,7 +214,7 @@ fn check_ours(metadata: &Metadata) -> anyhow::Result<()> {
     let mode = metadata.mode() & 0o7777;
     ensure!(
         mode & 0o022 == 0,
-        "others than its owner may write to it (mode {mode:04o}); use chmod go-w"
+        "writable by users other than its owner (mode {mode:04o}); use chmod go-w"
     );
     Ok(())
 }
@@ -236,7 +237,7 @@ fn temporary(parent: &Path, mode: u32) -> anyhow::Result<Folder> {
         .rand_bytes(6)
         .permissions(Permissions::from_mode(mode))
         .tempdir_in(parent)
-        .with_context(|| format!("{}: no folder can be made in it", parent.display()))?;
+        .with_context(|| format!("{}: no directory can be created in it", parent.display()))?;
     Ok(Folder {
         path: folder.keep(),
         cleanup: true,

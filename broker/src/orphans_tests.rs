@@ -100,7 +100,7 @@ fn an_answer_comes_after_its_requester_has_left() {
         probe.tell(Input::PeerDown { peer: asker });
         probe.say(server, Message::respond_to(&asked, 0, json("{}")));
     };
-    let note = Some("the requester has left");
+    let note = Some("the requester has disconnected");
     check(begin(), leaves, Cause::AfterClose, "client pid=1", note);
 }
 
@@ -148,7 +148,7 @@ fn an_answer_comes_from_one_in_whose_place_another_is_asked() {
             probe.say(old, Message::respond_to(&asked, 0, json("{}")));
         }
     };
-    let note = Some("another was asked in its place");
+    let note = Some("another provider was asked instead");
     check(begin(), replaced, Cause::TakenOver, "client pid=1", note);
 }
 
@@ -189,7 +189,7 @@ fn an_answer_answers_nothing() {
         probe.say(server, other);
         probe.say(server, Message::respond_to(&asked, 0, json("{}")));
     };
-    let note = Some("it answers nothing that is known");
+    let note = Some("it answers no known request");
     check(begin(), unasked, Cause::Unasked, "client pid=1", note);
 }
 

@@ -49,7 +49,7 @@ impl Broker {
             core.rexec.kill_all(cx, SIGKILL);
             cx.timer(seconds(PROCESS_KILL_WAIT_S), |core: &mut Broker, cx| {
                 if !core.rexec.is_idle() {
-                    tracing::error!("a subprocess does not end: it is left behind");
+                    tracing::error!("a subprocess does not exit: leaving it behind");
                     core.end_rexec(cx);
                 }
             });

@@ -103,7 +103,7 @@ impl Broker {
         });
         cx.timer(WAIT, move |core: &mut Broker, cx| {
             if core.startlog.settle(name) {
-                tracing::error!("{KEY}: {name}: the kvs does not answer");
+                tracing::error!("{KEY}: {name}: no answer from kvs");
                 next(core, cx);
             }
         });

@@ -64,7 +64,8 @@ impl Broker {
             _ => "answered",
         };
         tracing::warn!(
-            "{sender} {what} {topic:?}, which it was not asked: dropped ({unlogged} others before)"
+            "{sender} {what} {topic:?} to a request that it was not given: dropped ({unlogged} \
+                others before)"
         );
     }
 

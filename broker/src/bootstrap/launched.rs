@@ -198,7 +198,7 @@ impl Meeting {
         let key = card.pubkey.as_deref().ok_or_else(|| no_key(parent))?;
         let uri = card.endpoint(self.is_here(parent));
         let rank = self.rank;
-        let nowhere = || anyhow!("rank {parent} listens nowhere that rank {rank} can reach");
+        let nowhere = || anyhow!("rank {parent} has no address that rank {rank} can reach");
         let uri = uri.ok_or_else(nowhere)?.to_owned();
         overlay.reach_parent(&uri, key, uuid)?;
         self.links.parent_uri = Some(uri.clone());
@@ -250,7 +250,7 @@ impl Meeting {
             uris.push(format!("ipc://{}/tbon-{}", rundir.display(), self.rank));
         }
         if uris.is_empty() {
-            bail!("rank {} listens nowhere", self.rank);
+            bail!("rank {} has no address", self.rank);
         }
         Ok(uris)
     }

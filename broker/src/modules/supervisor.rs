@@ -264,7 +264,8 @@ impl Broker {
             }
             Then::GiveUp(n) => {
                 tracing::error!(
-                    "module {name} ended {n} times in {RESTART_WINDOW_S}s without an answer: giving it up"
+                    "module {name} exited {n} times in {RESTART_WINDOW_S}s without answering a \
+                        request: giving it up"
                 );
                 self.unload(cx, id, end);
                 if !self.attrs.is_on(&names::BROKER_MODULE_NOPANIC) {
@@ -356,7 +357,7 @@ impl Broker {
         self.router.remove_module(id);
         let lost = module.unanswered.into_iter().map(|call| call.request);
         self.lose(cx, lost.collect());
-        let text = format!("module {} is gone", module.name);
+        let text = format!("module {} exited", module.name);
         let held = module.held.take().into_iter().map(|held| held.request);
         for request in held.chain(self.credit.module_unloaded(id)) {
             self.refuse(cx, request, Stop::no_service(Some(&text)));

@@ -27,7 +27,8 @@ impl Broker {
         let sender = Identity::new(identity);
         let id = self.module_of(sender.as_ref());
         let Some((id, module)) = id.and_then(|id| Some((id, self.modules.get(id)?))) else {
-            tracing::error!("a process of group {group} is no module of ours: link closed");
+            tracing::error!("process of group {group} is not a module of this broker: link \
+                closed");
             return cx.output(Output::Close { peer });
         };
         // The identity stands in the module's environment, for all of its user to read.
@@ -37,7 +38,7 @@ impl Broker {
             return cx.output(Output::Close { peer });
         }
         if self.router.peer_of(Hop::Module(id)).is_some() {
-            tracing::error!("module {} has a link: another was closed", module.name);
+            tracing::error!("module {} has a link already: closed another one", module.name);
             return cx.output(Output::Close { peer });
         }
         if module.stage == Stage::Stopping {

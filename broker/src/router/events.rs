@@ -195,7 +195,7 @@ impl Router {
         }
         if let Kind::Response { errnum, matchtag } = response.kind {
             if errnum != 0 {
-                tracing::error!("{}: the parent broker says {errnum}", Subscribe::TOPIC);
+                tracing::error!("{}: the parent broker answers {errnum}", Subscribe::TOPIC);
             }
             self.asked.is_heard(matchtag);
             self.pass_answers();

@@ -83,11 +83,11 @@ impl Tombstone {
     /// Cause for which an answer to it is an orphan, with a note.
     pub fn verdict(self) -> (Cause, &'static str) {
         match self.path {
-            _ if self.of_other => (Cause::TakenOver, "another was asked in its place"),
+            _ if self.of_other => (Cause::TakenOver, "another provider was asked instead"),
             Path::Expired => (Cause::Expired, "the deadline of the request has passed"),
-            Path::Left => (Cause::AfterClose, "the requester has left"),
+            Path::Left => (Cause::AfterClose, "the requester has disconnected"),
             Path::Answered => (Cause::AfterClose, "the request was answered already"),
-            Path::Lost => (Cause::AfterClose, "the request was answered in its place"),
+            Path::Lost => (Cause::AfterClose, "another provider has answered the request"),
             Path::Open | Path::Closed => (Cause::AfterClose, "it is not the first too late"),
         }
     }
@@ -293,9 +293,9 @@ mod tests {
             let found = tombstones.find(&request(1), SERVER).unwrap();
             found.verdict().1
         };
-        assert_eq!(verdict(&tombstones), "the requester has left");
+        assert_eq!(verdict(&tombstones), "the requester has disconnected");
         tombstones.is_late(&request(1), Step::Part);
-        assert_eq!(verdict(&tombstones), "the requester has left");
+        assert_eq!(verdict(&tombstones), "the requester has disconnected");
         tombstones.is_late(&request(1), Step::End);
         assert_eq!(verdict(&tombstones), "it is not the first too late");
     }

@@ -55,7 +55,7 @@ impl Router {
         let out = if is_late { Out::Orphan } else { out };
         let (cause, note) = match found {
             Some(tombstone) => tombstone.verdict(),
-            None => (Cause::Unasked, "it answers nothing that is known"),
+            None => (Cause::Unasked, "it answers no known request"),
         };
         self.out.push_back(out(Orphaned {
             cause,

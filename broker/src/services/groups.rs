@@ -86,7 +86,7 @@ fn update(
     let is_below = |below: u32| topology.child_toward(rank, below) == Some(child);
     let mut changes = request.update.values().flatten();
     if changes.any(|change| !change.ranks.iter().all(is_below)) {
-        tracing::error!("groups.update: rank {child} speaks for ranks that are not below it");
+        tracing::error!("groups.update: rank {child} reports ranks that are not below it");
         return Err(UpdateError::NotChild);
     }
     for (name, changes) in &request.update {
@@ -111,7 +111,7 @@ impl Broker {
     /// A rank comes into a group, or goes, because of what we see of it.
     pub(crate) fn change_group(&mut self, cx: &mut Cx<Broker>, name: &str, rank: u32, set: bool) {
         if self.groups.change(name, &IdSet::from(rank), set).is_err() {
-            tracing::error!("there is no room for the group {name}");
+            tracing::error!("too many groups: no room for group {name}");
         }
         self.tell_followers(cx, name);
     }

@@ -129,7 +129,7 @@ impl Broker {
         if let Some(key) = self.tree.keys.get(&rank)
             && *key != stranger.key
         {
-            tracing::error!("overlay auth: a broker with another key says that it is rank {rank}");
+            tracing::error!("overlay auth: a broker with another key claims to be rank {rank}");
             return Err(HelloError::WrongKey(rank).into());
         }
         Ok((hello, protocol))

@@ -67,8 +67,9 @@ impl Broker {
                 let parent = self.router.topology().parent(self.router.rank());
                 let name = self.tree.name(parent.unwrap_or(0));
                 match self.life_state() {
-                    State::Join => tracing::error!("rank {} hung up", parent.unwrap_or(0)),
-                    _ => tracing::error!("{name} is lost: this broker ends, and those below it"),
+                    State::Join => tracing::error!("rank {} disconnected", parent.unwrap_or(0)),
+                    _ => tracing::error!("{name} is lost: this broker and those below it shut \
+                        down"),
                 }
             }
             self.fail();

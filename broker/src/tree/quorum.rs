@@ -19,7 +19,7 @@ impl Broker {
         }
         let rank = self.router.rank();
         if self.groups.join(ONLINE, rank, None).is_err() {
-            tracing::error!("there is no room for the group {ONLINE}");
+            tracing::error!("too many groups: no room for group {ONLINE}");
         }
         let online = self.groups.members(ONLINE);
         self.online_changed(cx, &online);

@@ -25,7 +25,7 @@ struct Globals {
     parents: u32,
     /// Climb to the root instance.
     root: bool,
-    /// Say which program is run.
+    /// Print the program before running it.
     verbose: bool,
     /// A sub-command that an option stands for.
     instead: Option<&'static str>,

@@ -34,7 +34,7 @@ pub fn tree() -> Command {
             "Run the command in the parent of this instance",
         ))
         .arg(flag("root", 'r', "Run the command in the root instance"))
-        .arg(flag("verbose", 'v', "Say which program is run"))
+        .arg(flag("verbose", 'v', "Print the program before running it"))
         .disable_help_subcommand(true);
     for entry in ENTRIES {
         tree = tree.subcommand(entry.parser());

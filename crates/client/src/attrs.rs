@@ -35,7 +35,7 @@ impl Handle {
     fn number(&mut self, name: &str) -> Result<u32, Refusal> {
         let value = self.attr(name)?;
         value.parse().map_err(|_| {
-            let text = format!("attribute {name} is '{value}', which is no number");
+            let text = format!("attribute {name} is '{value}', which is not a number");
             Refusal::new(proto::Errno::EPROTO, text)
         })
     }

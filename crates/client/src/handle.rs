@@ -283,7 +283,7 @@ impl Handle {
                 }
             }
             if !self.waiting.contains_key(&id) {
-                let text = "this call is over, or has never been made";
+                let text = "this call has ended, or was never made";
                 return Err(Refusal::new(Errno::EINVAL, text));
             }
             self.pump(&[], None)?;

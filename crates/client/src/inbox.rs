@@ -161,7 +161,7 @@ impl Inbox {
 
     fn take_loss(&mut self) -> Option<Refusal> {
         let lost = std::mem::take(&mut self.events_lost);
-        let text = format!("{lost} events were lost: they came faster than they were read");
+        let text = format!("{lost} events were lost: they arrived faster than they were read");
         (lost > 0).then(|| Refusal::new(Errno::ENOBUFS, text))
     }
 }
@@ -252,7 +252,7 @@ mod tests {
         inbox.put_event(message("f"));
         assert_eq!(
             taken(inbox.take_first()),
-            "1 events were lost: they came faster than they were read"
+            "1 events were lost: they arrived faster than they were read"
         );
         assert_eq!(inbox.take_event().unwrap().unwrap().topic(), "f");
     }

@@ -113,9 +113,10 @@ impl OpenError {
 
     fn advice(&self) -> &'static str {
         match self.errno {
-            Errno::EPERM => "this instance belongs to another user, who has not let you in",
+            Errno::EPERM => "this instance belongs to another user, who has not allowed you to \
+                connect",
             Errno::ENOENT | Errno::ECONNREFUSED => {
-                "no instance runs there: 'flux start' runs one, and FLUX_URI says where it is"
+                "no instance is running there: start one with 'flux start', or set FLUX_URI"
             }
             _ => "FLUX_URI should be of the form local:///path/of/socket",
         }

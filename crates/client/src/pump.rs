@@ -158,7 +158,7 @@ impl Handle {
                 waiting.is_answered = true;
             }
         } else {
-            let text = "answers came faster than they were read";
+            let text = "answers arrived faster than they were read";
             self.finish(id, Err(Refusal::new(Errno::ENOBUFS, text)));
         }
     }
@@ -208,7 +208,7 @@ impl Handle {
 
     pub(crate) fn finish(&mut self, id: CallId, answer: Result<Message, Refusal>) {
         if self.stop_waiting(id) && !self.inbox.put_answer(id, answer) {
-            let text = "answers came faster than they were read";
+            let text = "answers arrived faster than they were read";
             self.inbox
                 .put_answer(id, Err(Refusal::new(Errno::ENOBUFS, text)));
         }

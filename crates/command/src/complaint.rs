@@ -67,7 +67,7 @@ fn message(error: &clap::Error) -> String {
             format!("the following required arguments were not provided:{missing}")
         }
         kind => {
-            let what = kind.as_str().unwrap_or("the command line makes no sense");
+            let what = kind.as_str().unwrap_or("invalid command line");
             match arg.is_empty() {
                 true => what.to_owned(),
                 false => format!("{what}: '{arg}'"),

@@ -74,7 +74,7 @@ pub enum ObjectError {
     #[error("{0}: unknown encoding '{1}'")]
     Encoding(String, String),
     /// Regions that leave the file.
-    #[error("{0}: a region lies outside of the file")]
+    #[error("{0}: a region lies outside the file")]
     Region(String),
     /// More regions than a file may have.
     #[error("{0}: more than {REGIONS_MAX} regions")]
@@ -295,7 +295,7 @@ mod tests {
             file(json!("blobvec"), json!([[0, 1]])),
             "f: malformed file data"
         );
-        let outside = "f: a region lies outside of the file";
+        let outside = "f: a region lies outside the file";
         for regions in [
             json!([[0, 101, ONE]]),
             json!([[u64::MAX, 2, ONE]]),

@@ -53,7 +53,7 @@ enum Why {
     Kind,
     #[error("write: Attempt to overwrite existing file")]
     Exists,
-    #[error("a blob has {0} bytes in place of {1}")]
+    #[error("a blob has {0} bytes instead of {1}")]
     Length(usize, u64),
     #[error("write: {0}")]
     Io(Errno),

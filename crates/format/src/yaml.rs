@@ -21,7 +21,7 @@ pub fn parse(text: &str) -> Result<Value, String> {
     let value = reader.block(first.indent, 0)?;
     match reader.next() {
         None => Ok(value),
-        Some(_) => Err(reader.wrong("this does not belong to what stands above it")),
+        Some(_) => Err(reader.wrong("unexpected indentation")),
     }
 }
 
@@ -84,7 +84,7 @@ impl<'t> Reader<'t> {
             }
             let rest = line.text[1..].trim_start();
             if !rest.is_empty() && split_key(rest).is_some() {
-                return Err(self.wrong("mappings in lists are not known here"));
+                return Err(self.wrong("mappings in lists are not supported"));
             }
             items.push(self.value(rest, indent + 1, depth)?);
         }
@@ -98,7 +98,7 @@ impl<'t> Reader<'t> {
                 break;
             }
             let Some((key, rest)) = split_key(line.text) else {
-                return Err(self.wrong("a line of the form 'key: value' is expected"));
+                return Err(self.wrong("expected a line of the form 'key: value'"));
             };
             let key = match scalar(key).map_err(|what| self.wrong(&what))? {
                 Value::String(key) => key,
@@ -107,7 +107,7 @@ impl<'t> Reader<'t> {
             // A list may stand as far left as its key.
             let value = self.value(rest, indent, depth)?;
             if map.insert(key.clone(), value).is_some() {
-                return Err(self.wrong(&format!("the key {key} stands here again")));
+                return Err(self.wrong(&format!("duplicate key {key}")));
             }
         }
         match self.next() {
@@ -139,7 +139,7 @@ impl<'t> Reader<'t> {
     /// A text of several lines: all that are indented further than `indent`.
     fn text(&mut self, is_folded: bool, ending: &str, indent: usize) -> Result<Value, String> {
         if !matches!(ending, "" | "-" | "+") {
-            return Err(self.wrong("'|', '|-', '>' and '>-' are known here"));
+            return Err(self.wrong("only '|', '|-', '>' and '>-' are supported"));
         }
         let first = self.at;
         let mut own: Option<usize> = None;
@@ -262,7 +262,7 @@ impl Flow<'_> {
                 Ok(Value::Object(pairs.flatten().collect()))
             }
             Some(mark @ ('&' | '*' | '!' | '%' | '@' | '`' | '|' | '>')) => {
-                Err(format!("a value that begins with {mark} is not known here"))
+                Err(format!("values that begin with {mark} are not supported"))
             }
             _ => {
                 let end = self.rest.find(|c| ends.contains(c));
@@ -295,7 +295,7 @@ impl Flow<'_> {
                     .as_str()
                     .map_or_else(|| item.to_string(), str::to_owned);
                 let value = self.rest.strip_prefix(':');
-                self.rest = value.ok_or("a colon is expected after a key")?;
+                self.rest = value.ok_or("expected a colon after the key")?;
                 let value = self.value(",}")?;
                 item = Value::Object(Map::from_iter([(key, value)]));
                 self.rest = self.rest.trim_start();
@@ -304,7 +304,7 @@ impl Flow<'_> {
             match self.rest.strip_prefix(',') {
                 Some(rest) => self.rest = rest,
                 None if self.rest.starts_with(close) => {}
-                None => return Err(format!("'{close}' is expected on the same line")),
+                None => return Err(format!("expected '{close}' on the same line")),
             }
         }
     }
@@ -325,12 +325,12 @@ impl Flow<'_> {
                     Some('n') => text.push('\n'),
                     Some('t') => text.push('\t'),
                     Some(escaped @ ('"' | '\\' | '/' | ' ')) => text.push(escaped),
-                    _ => return Err("an escape in quotes is not known here".to_owned()),
+                    _ => return Err("unsupported escape in quotes".to_owned()),
                 },
                 _ => text.push(c),
             }
         }
-        Err("a text in quotes must end on the same line".to_owned())
+        Err("quoted text must end on the same line".to_owned())
     }
 }
 
@@ -376,7 +376,7 @@ mod tests {
         check(r#"a: "x\n#\"y""#, r##"{"a":"x\n#\"y"}"##);
         check("a: 'it''s #1'", r##"{"a":"it's #1"}"##);
         check("a: it's # so\n", r#"{"a":"it's"}"#);
-        check("a: {id}:x", "line 1: a colon is expected after a key");
+        check("a: {id}:x", "line 1: expected a colon after the key");
         check("a: b:c", r#"{"a":"b:c"}"#);
         check(
             "a: >-\n  {id}\n  {name}\nb: 1",
@@ -389,21 +389,21 @@ mod tests {
     fn the_rest_is_refused_with_its_line() {
         check(
             "a: &x 1",
-            "line 1: a value that begins with & is not known here",
+            "line 1: values that begin with & are not supported",
         );
-        check("a: 1\na: 2", "line 3: the key a stands here again");
+        check("a: 1\na: 2", "line 3: duplicate key a");
         check("a: 1\n  b: 2", "line 2: unexpected indentation");
         check("a:\n  b: 1\n c: 2", "line 3: unexpected indentation");
         check(
             "a: \"x",
-            "line 1: a text in quotes must end on the same line",
+            "line 1: quoted text must end on the same line",
         );
-        check("a: [x", "line 1: ']' is expected on the same line");
+        check("a: [x", "line 1: expected ']' on the same line");
         check(
             "a: 1\nb",
-            "line 2: a line of the form 'key: value' is expected",
+            "line 2: expected a line of the form 'key: value'",
         );
-        check("- a: 1", "line 1: mappings in lists are not known here");
+        check("- a: 1", "line 1: mappings in lists are not supported");
         check(
             &format!("a: {}", "[".repeat(99)),
             "line 1: this is nested too deeply",

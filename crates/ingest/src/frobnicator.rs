@@ -27,7 +27,7 @@ impl Frobnicator {
     pub const ALL: [About; 2] = [
         About {
             name: "defaults",
-            about: "Sets the queue and the time limit where the job does not say",
+            about: "Sets the default queue and time limit",
         },
         About {
             name: "constraints",

@@ -36,7 +36,7 @@ impl Validator {
     pub const ALL: [About; 3] = [
         About {
             name: "jobspec",
-            about: "Refuses what is not a jobspec of version 1",
+            about: "Refuses jobspecs that are not version 1",
         },
         About {
             name: "feasibility",

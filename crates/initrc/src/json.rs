@@ -48,7 +48,7 @@ fn convert(value: &Lua_, depth: usize) -> Result<Value, String> {
             return Err(format!("tables are nested deeper than {DEPTH_MAX}"));
         }
         Lua_::Table(table) => of_table(table, depth + 1)?,
-        other => return Err(format!("a {} is no JSON", other.type_name())),
+        other => return Err(format!("a {} is not JSON", other.type_name())),
     })
 }
 
@@ -65,7 +65,7 @@ fn of_number(number: f64) -> Result<Value, String> {
     let finite = Number::from_f64(number);
     finite
         .map(Value::Number)
-        .ok_or_else(|| format!("{number} is no JSON"))
+        .ok_or_else(|| format!("{number} is not JSON"))
 }
 
 fn of_table(table: &Table, depth: usize) -> Result<Value, String> {
@@ -83,7 +83,7 @@ fn of_table(table: &Table, depth: usize) -> Result<Value, String> {
                 named.insert(number.to_string(), item);
             }
             other => {
-                let why = format!("a {} is no key in JSON", other.type_name());
+                let why = format!("a {} is not a key in JSON", other.type_name());
                 return Err(mlua::Error::runtime(why));
             }
         }

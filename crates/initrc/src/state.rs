@@ -127,7 +127,7 @@ impl State {
         let mut effects = std::mem::take(&mut self.effects);
         let n = std::mem::take(&mut self.n_dropped);
         if n > 0 {
-            let text = format!("{n} more lines of scripts are not shown");
+            let text = format!("{n} further lines of scripts are not shown");
             effects.push(Effect::Say(Said::plain(4, text)));
         }
         effects

@@ -278,7 +278,7 @@ fn options_are_read_and_set_whole() {
     );
     check_error(
         "shell.options.x = print",
-        "f.lua:1: shell.options.x: a function is no JSON",
+        "f.lua:1: shell.options.x: a function is not JSON",
     );
 }
 
@@ -489,6 +489,6 @@ fn memory_and_lines_have_a_limit() {
     let lines = Play::run("for i = 1, 2000 do shell.log(i) end", &[], json!({})).lines;
     assert_eq!(
         lines.last().unwrap(),
-        "4 979 more lines of scripts are not shown"
+        "4 979 further lines of scripts are not shown"
     );
 }

@@ -161,7 +161,7 @@ pub enum JobError {
     #[error("cannot count tasks: {0}")]
     Count(#[from] CountError),
     /// Resources on other nodes than ours.
-    #[error("R has nothing on rank {0}")]
+    #[error("R has no resources on rank {0}")]
     NotHere(u32),
     /// More tasks than one shell can run.
     #[error("too many tasks for one shell: {0}")]

@@ -71,7 +71,7 @@ impl JobShell {
 
     /// job-exec does not want us: the tasks are ended without further words.
     pub(crate) fn abandon(&mut self, cx: &mut Cx<Self>, why: &Refusal) {
-        tracing::debug!("job={}: not wanted: {why}", self.launch.id);
+        tracing::debug!("job={}: dismissed: {why}", self.launch.id);
         self.orphan(cx);
     }
 

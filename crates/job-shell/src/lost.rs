@@ -79,7 +79,7 @@ impl JobShell {
         let is_first = !std::mem::replace(&mut search.is_late, true);
         let stops = self.job.as_ref().is_some_and(|job| job.stops_when_lost);
         if is_first && stops {
-            tracing::error!("job={}: lease is over: tasks are ended", self.launch.id);
+            tracing::error!("job={}: lease expired: killing tasks", self.launch.id);
         }
         let has_ended = matches!(self.state(), State::Draining | State::Leaving);
         if stops || has_ended || self.state() == State::Greeting {

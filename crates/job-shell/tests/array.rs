@@ -217,7 +217,7 @@ fn a_job_without_elements_has_nothing_to_say_of_them() {
     let seen = stage.request("array-state", &json!({}));
     assert_eq!(
         seen,
-        ["array-state: ENOENT the job is no array, or has not begun"]
+        ["array-state: ENOENT the job is not an array, or has not begun"]
     );
 }
 

@@ -127,17 +127,17 @@ impl Certificate {
                 ("metadata", key) => metadata.push((key.to_owned(), value.to_owned())),
                 ("curve", "public-key") => {
                     let key = PublicKey::parse(value);
-                    public = Some(key.ok_or_else(|| wrong("public-key is no key"))?);
+                    public = Some(key.ok_or_else(|| wrong("public-key is not a key"))?);
                 }
                 ("curve", "secret-key") => {
                     let pair = KeyPair::from_text(value);
-                    secret = Some(pair.ok_or_else(|| wrong("secret-key is no key"))?);
+                    secret = Some(pair.ok_or_else(|| wrong("secret-key is not a key"))?);
                 }
                 _ => {}
             }
         }
-        let pair = secret.ok_or("it has no secret-key: it was not made by flux keygen")?;
-        let public = public.ok_or("it has no public-key: it was not made by flux keygen")?;
+        let pair = secret.ok_or("it has no secret-key: create one with flux keygen")?;
+        let public = public.ok_or("it has no public-key: create one with flux keygen")?;
         if pair.public() != public {
             return Err("public-key and secret-key are not a pair".to_owned());
         }
@@ -213,15 +213,15 @@ mod tests {
         check(
             "public-key",
             "other-key",
-            "it has no public-key: it was not made by flux keygen",
+            "it has no public-key: create one with flux keygen",
         );
         check(
             "secret-key",
             "other-key",
-            "it has no secret-key: it was not made by flux keygen",
+            "it has no secret-key: create one with flux keygen",
         );
         check("D:)Q", "D:)R", "public-key and secret-key are not a pair");
-        check("D:)Q", "D:)", "line 9: secret-key is no key");
+        check("D:)Q", "D:)", "line 9: secret-key is not a key");
         check("b.c = ", "b.c ", "line 6: KEY = \"VALUE\" expected");
     }
 

@@ -27,7 +27,7 @@ impl<C: Host> Cx<C> {
         self.call_with(call, move |core: &mut C, cx, result| {
             let refusal = match &result {
                 Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => {
-                    tracing::debug!("a commit is sent again: {refusal}");
+                    tracing::debug!("repeating a commit: {refusal}");
                     return cx.commit(payload, retry, then);
                 }
                 Err(refusal) if may_pass(refusal) && !cx.is_ending() => refusal,
@@ -36,7 +36,7 @@ impl<C: Host> Cx<C> {
             match retry(core, refusal) {
                 None => then(core, cx, result),
                 Some(wait) => {
-                    tracing::warn!("a commit will be tried again: {refusal}");
+                    tracing::warn!("retrying a commit: {refusal}");
                     cx.timer(wait, move |_: &mut C, cx| cx.commit(payload, retry, then));
                 }
             }

@@ -144,7 +144,7 @@ impl<A: DeserializeOwned> Recall<A> {
                 done,
             }) => Ok(Recall::of(done)),
             _ => {
-                let text = "requests that were done are kept in a form that is not known";
+                let text = "completed requests are stored in an unknown format";
                 Err(Refusal::new(Errno::ENOTRECOVERABLE, text))
             }
         }

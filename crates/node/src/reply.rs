@@ -28,7 +28,7 @@ impl Drop for Token {
     fn drop(&mut self) {
         debug_assert!(
             self.spent || self.closing.get() || std::thread::panicking(),
-            "{} was left unanswered",
+            "{} was not answered",
             self.topic
         );
     }

@@ -123,7 +123,7 @@ impl Simple {
             let mut piece = [0; 4096];
             let n = self.stream.read(&mut piece).map_err(gone)?;
             if n == 0 {
-                return Err(Error::Broken("the launcher has gone away".to_owned()));
+                return Err(Error::Broken("the launcher has closed the connection".to_owned()));
             }
             self.buffer.extend_from_slice(&piece[..n]);
         }

@@ -105,7 +105,7 @@ crate::json_payloads!(Get, Value, Set, Rm, Names);
 crate::no_payloads!(List);
 
 crate::methods! {
-    Get = "attr.get" (ALL) => Value, GetError, idempotent : "Gives the value of an attribute.";
+    Get = "attr.get" (ALL) => Value, GetError, idempotent : "Returns the value of an attribute.";
     Set = "attr.set" (OWNER) => Empty, SetError, idempotent : "Sets an attribute.";
     Rm = "attr.rm" (OWNER) => Empty, RmError, idempotent : "Removes an attribute.";
     List = "attr.list" (ALL) => Names, Never, idempotent : "Lists the names of all attributes.";

@@ -73,11 +73,11 @@ crate::no_payloads!(StatsGet);
 
 crate::methods! {
     Getenv = "broker.getenv" (OWNER) => Environment, Never, idempotent
-        : "Gives variables of the broker's environment.";
+        : "Returns variables of the broker's environment.";
     Setenv = "broker.setenv" (OWNER) => Empty, Never, idempotent
         : "Sets variables of the broker's environment.";
     ConfBuiltin = "broker.conf-builtin" (ALL) => Builtins, ConfBuiltinError, idempotent
-        : "Gives values fixed when the project was built.";
+        : "Returns values fixed when the project was built.";
     StatsGet = "broker.stats-get" (ALL) => Stats, Never, idempotent
-        : "Counters of the broker: its messages, and what became of those that found nobody.";
+        : "Counters of the broker: its messages, and the orphans by cause.";
 }

@@ -286,9 +286,10 @@ crate::events! {
 
 crate::methods! {
     Ping = "NAME.ping" (USER) => Pong, Never, idempotent
-        : "Answers with what it was sent, the route taken and the sender's credential.";
+        : "Answers with the request's payload, the route taken and the sender's credential.";
     StatsGet = "NAME.stats-get" (ALL) => MessageStats, Never, idempotent
-        : "Message counters; many modules answer with counters of their own. All add how long their handlers took, as `handlers`.";
+        : "Message counters; many modules return counters of their own. All add the durations of \
+            their handlers, as `handlers`.";
     StatsClear = "NAME.stats-clear" (OWNER) => Empty, Never, idempotent
         : "Sets the counters to zero; also taken as an event of this topic.";
     Rusage = "NAME.rusage" (USER) => RusageReply, RusageError, idempotent
@@ -298,15 +299,16 @@ crate::methods! {
     JobTrace = "NAME.job-trace" (OWNER) => JobTraced, Never, idempotent
         : "The steps of a job that the service has noted, as far back as it keeps them.";
     Debug = "NAME.debug" (OWNER) => DebugReply, Refusal
-        : "Sets or clears debug bits, which tests use to provoke rare paths.";
+        : "Sets or clears debug bits, which tests use to trigger rare code paths.";
     ConfigReload = "NAME.config-reload" (OWNER) => Empty, Refusal, idempotent
-        : "Hands over a new configuration; a refusal rolls the change back.";
+        : "Sends a new configuration; a refusal rolls the change back.";
     AttrTold = "NAME.attr-told" (OWNER) => Empty, Never, idempotent
-        : "Says what has become of an attribute that modules are told of.";
+        : "Sends the module a changed attribute.";
     Shutdown = "NAME.shutdown" (OWNER) => Empty, Never, Nothing
         : "Asks the module to stop.";
     Disconnect = "NAME.disconnect" (ALL) => Empty, Never, Nothing
-        : "Sent by a router for a client that went away.";
+        : "Sent by a router when a client has disconnected.";
     Cancel = "NAME.cancel" (ALL) => Empty, Never, Nothing
-        : "Takes back a request of the sender that waits: it gets ENODATA. What it has begun is not undone.";
+        : "Cancels a waiting request of the same sender: it gets ENODATA. Work that it has begun \
+            is not undone.";
 }

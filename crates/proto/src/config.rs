@@ -39,7 +39,7 @@ crate::no_payloads!(Get, Reload);
 
 crate::methods! {
     Get = "config.get" (USER) => Object, Refusal, idempotent, Either
-        : "Gives the whole configuration; as a stream, again after every change.";
+        : "Returns the whole configuration; as a stream, again after every change.";
     Load = "config.load" (OWNER) => Empty, Refusal, idempotent, Later : "Replaces the configuration.";
     Reload = "config.reload" (OWNER) => Empty, Refusal, idempotent, Later
         : "Reads the configuration files again.";

@@ -55,5 +55,5 @@ crate::no_payloads!(StatsGet);
 
 crate::methods! {
     StatsGet = "connector-local.stats-get" (USER) => Stats, Never, idempotent
-        : "Who is connected, and who may be; a guest sees its own connections.";
+        : "Connected clients, and access settings; a guest sees its own connections.";
 }

@@ -249,7 +249,7 @@ crate::refusals! {
     /// Errors of committing records. Failures of the store are passed on.
     pub enum CommitError {
         /// Another writer has opened the records since.
-        Replaced => EPERM "records have another writer now",
+        Replaced => EPERM "the records have another writer",
         /// The commit that it builds on is not stored.
         Unfounded => ECANCELED "the commit before this one is not stored",
         /// A blob is larger than the limit.
@@ -293,33 +293,33 @@ crate::no_payloads!(
 
 crate::methods! {
     Load = "content.load" (OWNER) => Blob, LoadError, idempotent, bulk, Later
-        : "Gives the blob with a digest.";
+        : "Returns the blob with a digest.";
     Store = "content.store" (OWNER) => Digest, StoreError, idempotent, Later
         : "Stores a blob and answers with its digest once it is safe.";
     Flush = "content.flush" (OWNER) => Empty, Refusal, idempotent, Later
         : "Waits until everything stored before is in the backing store.";
     Dropcache = "content.dropcache" (OWNER) => Empty, Never, idempotent
-        : "Forgets the blobs that are in the backing store too.";
+        : "Drops the blobs from memory that are in the backing store too.";
     StatsGet = "content.stats-get" (OWNER) => Stats, Never, idempotent
         : "Counters of the service.";
     RegisterBacking = "content.register-backing" (OWNER) => Empty, RegisterError
-        : "Offers a backing store.";
+        : "Registers a backing store.";
     UnregisterBacking = "content.unregister-backing" (OWNER) => Empty, UnregisterError
-        : "Takes a backing store back.";
+        : "Unregisters a backing store.";
     CheckpointGet = "content.checkpoint-get" (OWNER) => Checkpoints, CheckpointGetError, idempotent, Later
-        : "Gives the checkpoints that are kept.";
+        : "Returns the stored checkpoints.";
     CheckpointPut = "content.checkpoint-put" (OWNER) => Empty, Refusal, idempotent, Later
-        : "Keeps a checkpoint.";
+        : "Stores a checkpoint.";
     Records = "content.records" (OWNER) => RecordList, CommitError, idempotent, Later
-        : "Makes the caller the writer of the records and gives all of them.";
+        : "Makes the caller the writer of the records and returns all of them.";
     Commit = "content.commit" (OWNER) => Empty, CommitError, idempotent, Later
         : "Stores blobs and records in one step, wholly or not at all.";
     MmapAdd = "content.mmap-add" (OWNER) => Empty, MmapError, idempotent, Later
         : "Maps a file of rank 0's host into the store.";
     MmapRemove = "content.mmap-remove" (OWNER) => Empty, MmapError, idempotent
-        : "Takes the mapped files with a tag out of the store.";
+        : "Unmaps the files with a tag.";
     Damage = "content.damage" (OWNER) => Findings, Refusal, idempotent, Later
-        : "Gives what was found damaged or lost.";
+        : "Returns damage and losses found.";
     DamageAccept = "content.damage-accept" (OWNER) => Empty, Refusal, idempotent, Later
-        : "Takes everything that was found as noticed.";
+        : "Acknowledges all damage found so far.";
 }

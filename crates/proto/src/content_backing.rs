@@ -199,22 +199,22 @@ crate::no_payloads!(CheckpointGet, StatsGet);
 
 crate::methods! {
     Load = "content-backing.load" (OWNER) => Blob, LoadError, idempotent, bulk, Later
-        : "Gives the blob with a digest.";
+        : "Returns the blob with a digest.";
     Store = "content-backing.store" (OWNER) => Digest, StoreError, idempotent, Later
         : "Stores a blob and answers with its digest.";
     Validate = "content-backing.validate" (OWNER) => Empty, LoadError, idempotent, Later
-        : "Says whether a blob is there.";
+        : "Answers if a blob is stored.";
     CheckpointGet = "content-backing.checkpoint-get" (OWNER)
         => Checkpoints, CheckpointGetError, idempotent, Later
-        : "Gives the checkpoints that are kept.";
+        : "Returns the stored checkpoints.";
     CheckpointPut = "content-backing.checkpoint-put" (OWNER) => Empty, Refusal, idempotent, Later
-        : "Keeps a checkpoint.";
+        : "Stores a checkpoint.";
     GcInfo = "content-backing.gc-info" (OWNER) => GcState, Refusal, idempotent, Later
-        : "Gives the epoch and the largest row number, from which a collection begins.";
+        : "Returns the epoch and the largest row number, with which a collection begins.";
     Mark = "content-backing.mark" (OWNER) => Marked, MarkError, idempotent, Later
-        : "Keeps blobs from being deleted by sweeps up to an epoch.";
+        : "Protects blobs from sweeps up to an epoch.";
     Sweep = "content-backing.sweep" (OWNER) => Swept, SweepError, idempotent, Later
         : "Deletes some of the blobs that are below an epoch.";
     StatsGet = "content-backing.stats-get" (OWNER) => Stats, Refusal, idempotent, Later
-        : "Says what is in the store and how fast it is.";
+        : "Returns the contents and speed of the store.";
 }

@@ -13,5 +13,5 @@ crate::no_payloads!(StatsGet);
 
 crate::methods! {
     StatsGet = "content-sqlite.stats-get" (OWNER) => Stats, Refusal, idempotent, Later
-        : "Says what is in the store and how fast it is.";
+        : "Returns the contents and speed of the store.";
 }

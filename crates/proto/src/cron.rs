@@ -299,15 +299,15 @@ crate::json_payloads!(
 
 crate::methods! {
     Create = "cron.create" (OWNER) => Entry, CreateError, Later
-        : "Makes an entry and starts it.";
+        : "Creates an entry and starts it.";
     Delete = "cron.delete" (OWNER) => Entry, DeleteError
-        : "Takes an entry away; the answer is what it was.";
+        : "Deletes an entry; the answer is its last state.";
     Stop = "cron.stop" (OWNER) => Entry, SwitchError
-        : "Stops an entry, which stays listed.";
+        : "Stops an entry, but keeps it listed.";
     Start = "cron.start" (OWNER) => Entry, SwitchError
-        : "Starts an entry that is stopped.";
+        : "Starts a stopped entry.";
     List = "cron.list" (OWNER) => Entries, Never, idempotent
         : "All entries.";
     Sync = "cron.sync" (OWNER) => Synced, SyncError, idempotent
-        : "Says, or sets, for which event a task that is due has to wait.";
+        : "Shows or sets the event that due tasks wait for.";
 }

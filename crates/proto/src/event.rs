@@ -64,7 +64,7 @@ crate::methods! {
     Publish = "event.publish" (USER) => Published, PublishError
         : "Publishes an event and answers with its sequence number.";
     Subscribe = "event.subscribe" (USER) => Empty, Refusal
-        : "Asks for events by the beginning of their topic.";
+        : "Subscribes to events by a prefix of their topic.";
     Unsubscribe = "event.unsubscribe" (USER) => Empty, UnsubscribeError
-        : "Takes one subscription back.";
+        : "Cancels one subscription.";
 }

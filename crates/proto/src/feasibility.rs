@@ -33,5 +33,5 @@ crate::json_payloads!(Check);
 
 crate::methods! {
     Check = "feasibility.check" (USER) => Empty, CheckError, idempotent
-        : "Says whether a job could ever run here.";
+        : "Answers if a job could ever run here.";
 }

@@ -105,11 +105,11 @@ crate::no_payloads!(StatsGet);
 
 crate::methods! {
     Join = "groups.join" (OWNER) => Empty, MemberError : "Makes the local broker a member, until the client that asks for it leaves.";
-    Leave = "groups.leave" (OWNER) => Empty, MemberError : "Takes the local broker out.";
+    Leave = "groups.leave" (OWNER) => Empty, MemberError : "Removes the local broker.";
     Get = "groups.get" (USER) => Members, GetError, idempotent, Either
-        : "Gives the members now and, as a stream, after each change.";
+        : "Returns the members now and, as a stream, after each change.";
     Update = "groups.update" (OWNER) => Empty, UpdateError, Nothing
-        : "Tells the parent what has changed in a subtree.";
+        : "Reports changes of a subtree to the parent.";
     StatsGet = "groups.stats-get" (USER) => Stats, Never, idempotent
         : "The members of all groups in the broker's subtree.";
 }

@@ -30,10 +30,10 @@ crate::json_payloads!(Stats);
 crate::no_payloads!(Pulse, StatsGet);
 
 crate::events! {
-    Pulse = "heartbeat.pulse" (OWNER) : "The pulse of the instance, once a period.";
+    Pulse = "heartbeat.pulse" (OWNER) : "The heartbeat of the instance, once per period.";
 }
 
 crate::methods! {
     StatsGet = "heartbeat.stats-get" (OWNER) => Stats, Never, idempotent
-        : "Gives the settings in force and the number of pulses.";
+        : "Returns the settings in effect and the number of heartbeats.";
 }

@@ -292,40 +292,42 @@ crate::no_payloads!(StatsGet, Ready);
 
 crate::events! {
     Ready = "job-exec.ready" (OWNER), private
-        : "The job-exec of rank 0 was started, again maybe: those that have not joined join.";
+        : "The job-exec of rank 0 was started, perhaps again: others that have not joined join.";
     JobException = "job-exception" (OWNER), private
         : "An exception was raised on a job. Published by job-manager.";
 }
 
 crate::methods! {
     Start = "job-exec.start" (OWNER) => Progress, Refusal, Stream
-        : "Starts a job; answered at every step of its life.";
+        : "Starts a job; answered at every step of its execution.";
     CriticalRanks = "job-exec.critical-ranks" (USER) => Empty, CriticalRanksError, idempotent, Later
-        : "Says which ranks a job cannot go on without.";
+        : "Sets the ranks that a job cannot go on without.";
     Kept = "job-exec.kept" (OWNER) => Empty, Refusal, Nothing
         : "The job manager has stored what was left to it of these jobs.";
     MakeNamespace = "job-exec.make-namespace" (OWNER) => Empty, MakeNamespaceError, idempotent, Later
-        : "Gives a job its namespace at once; answered when it is there. A job gets it when it has run a little.";
+        : "Gives a job its namespace at once; answered when it exists. Other jobs get it when \
+            they have run a little.";
     ShellBarrier = "job-exec.shell-barrier" (USER) => BarrierOpen, ShellBarrierError, idempotent, Later
-        : "Holds a shell until all shells of its job are there; answers also who wants no answer." {
+        : "Holds a shell until all shells of its job have entered; answers requests without \
+            matchtag too." {
             const ANSWERS_UNASKED: bool = true;
         };
     ShellTell = "job-exec.shell-tell" (OWNER) => Empty, ShellTellError, idempotent, Later
-        : "Tells the leading shell of a job something; answered when it has it.";
+        : "Sends messages to the leading shell of a job; answered when it has them.";
     ShellHear = "job-exec.shell-hear" (OWNER) => Heard, ShellTellError, idempotent, Later
-        : "What the other shells of a job tell the leading one; answered when there is something.";
+        : "Returns messages of other shells to the leading one; answered when there are some.";
     Expiration = "job-exec.expiration" (OWNER) => Empty, ExpirationError, idempotent, Later
-        : "Changes the end of a running job's time.";
+        : "Changes the expiration of a running job.";
     Override = "job-exec.override" (USER) => Empty, OverrideError, Later
         : "Lets a simulated job under manual control start or finish.";
     ShellHello = "job-exec.shell-hello" (OWNER) => ShellOrder, ShellError, Stream
-        : "A shell says that it is there and takes orders.";
+        : "Announces a shell, which takes orders.";
     ShellExit = "job-exec.shell-exit" (OWNER) => Empty, ShellError, idempotent, Later
-        : "A shell's tasks have ended; answered when the outcome is stored.";
+        : "Reports the end of a shell's tasks; answered when the outcome is stored.";
     Join = "job-exec.join" (OWNER) => Orders, JoinError, Stream
-        : "The job-exec of a broker below says that it is there, and takes orders.";
+        : "Announces the job-exec of a broker below, which takes orders.";
     Report = "job-exec.report" (OWNER) => Empty, JoinError, Later
-        : "The job-exec of a broker below tells what is new of the shells there.";
+        : "Reports news of the shells from the job-exec of a broker below.";
     StatsGet = "job-exec.stats-get" (OWNER) => Stats, Refusal, idempotent
-        : "The configuration in effect and the jobs in hand.";
+        : "The configuration in effect and the jobs being run.";
 }

@@ -189,5 +189,5 @@ crate::methods! {
     UpdateLookup = "job-info.update-lookup" (USER) => Updated, JobInfoError, idempotent, bulk, Later
         : "Looks up the current `R` or `jobspec` of a job.";
     StatsGet = "job-info.stats-get" (USER) => Stats, Never, idempotent
-        : "How many requests of each kind are open.";
+        : "Number of open requests of each kind.";
 }

@@ -135,13 +135,13 @@ crate::no_payloads!(GetInfo, StatsGet);
 
 crate::methods! {
     Submit = "job-ingest.submit" (USER) => Submitted, SubmitError, recognised, Later
-        : "Submits a job; answered when it cannot be lost any more." {
+        : "Submits a job; answered when it can no longer be lost." {
             fn bad_payload(_: &BadPayload) -> Refusal {
                 SubmitError::Malformed.refusal()
             }
         };
     GetInfo = "job-ingest.getinfo" (USER) => Info, Never, idempotent
-        : "Where job ids are now.";
+        : "Current timestamp of the generator of job ids.";
     StatsGet = "job-ingest.stats-get" (USER) => Stats, HiddenError, idempotent
         : "Counters of the service.";
 }

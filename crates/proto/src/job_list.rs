@@ -294,23 +294,23 @@ crate::methods! {
         fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
     };
     Follow = "job-list.follow" (USER) => Followed, ListError, idempotent, bulk, Stream
-        : "Lists jobs, and then each change of one." {
+        : "Lists jobs, and then each change of a job." {
             fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
         };
     FollowTaken = "job-list.follow-taken" (USER) => Empty, Never, Nothing
-        : "Lets a follower with a window have more.";
+        : "Acknowledges responses to a follower with a window.";
     ListId = "job-list.list-id" (USER) => ListedId, ListError, idempotent, Later
-        : "Gives one job, maybe not before it has reached a state." {
+        : "Returns one job, optionally when it has reached a state." {
             fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
         };
     ListAttrs = "job-list.list-attrs" (USER) => Attrs, Never, idempotent, Later
-        : "Gives the names of all attributes.";
+        : "Returns the names of all attributes.";
     JobStats = "job-list.job-stats" (USER) => JobStatsReply, HiddenError, idempotent, Either
         : "Counts jobs by state and result, once or after every change.";
     StatsGet = "job-list.stats-get" (USER) => Stats, HiddenError, idempotent, Later
         : "Counters of the service.";
     JobStatePause = "job-list.job-state-pause" (OWNER) => Empty, Never, idempotent, Later
-        : "Keeps what the journal brings from being applied; for tests.";
+        : "Keeps new journal records from being applied; for tests.";
     JobStateUnpause = "job-list.job-state-unpause" (OWNER) => Empty, Never, idempotent, Later
-        : "Applies what was kept, and goes on.";
+        : "Applies the kept records, and resumes.";
 }

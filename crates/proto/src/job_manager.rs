@@ -319,11 +319,12 @@ crate::json_payloads!(
 crate::no_payloads!(GetInfo, Drain, Idle, StatsGet);
 
 crate::events! {
-    JobPurgeInactive = "job-purge-inactive" (OWNER), private : "Inactive jobs were forgotten.";
+    JobPurgeInactive = "job-purge-inactive" (OWNER), private : "Inactive jobs were purged.";
     ShellKill = "shell-ID.kill" (OWNER), private
-        : "A signal for all tasks of a job, by its decimal id. Its shells listen.";
+        : "A signal for all tasks of a job, by its decimal id. Its shells subscribe to it.";
     Online = "job-manager.online" (OWNER), private
-        : "The job manager was started, again maybe; schedulers and execution services greet.";
+        : "The job manager was started, perhaps again; schedulers and execution services repeat \
+            their hello.";
 }
 
 crate::methods! {
@@ -334,7 +335,7 @@ crate::methods! {
     GetInfo = "job-manager.getinfo" (USER) => Info, HiddenError, idempotent
         : "The highest job id so far.";
     GetAttr = "job-manager.getattr" (USER) => Attrs, GetAttrError, idempotent, Later
-        : "What is known of a job, updates applied.";
+        : "Attributes of a job, with updates applied.";
     Raise = "job-manager.raise" (USER) => Empty, RaiseError, recognised, Later
         : "Raises an exception on a job; severity 0 ends it.";
     RaiseAll = "job-manager.raiseall" (USER) => Counted, RaiseAllError, recognised, Later
@@ -346,35 +347,35 @@ crate::methods! {
     SetUrgency = "job-manager.urgency" (USER) => OldUrgency, UrgencyError, recognised, Later
         : "Changes the urgency of a job that has no resources yet.";
     Memo = "job-manager.memo" (USER) => Empty, MemoError, recognised, Later
-        : "Adds notes to a job.";
+        : "Adds a memo to a job.";
     Update = "job-manager.update" (USER) => Empty, UpdateError, recognised, Later
         : "Gives parts of a job's jobspec new values.";
     PostEvent = "job-manager.post-event.post" (OWNER) => Empty, PostEventError, recognised, Later
         : "Adds an event to a job's log.";
     Wait = "job-manager.wait" (OWNER) => Waited, WaitError, recognised, Later
-        : "Waits for the end of a waitable job and takes its result.";
+        : "Waits for the end of a waitable job and returns its result.";
     Drain = "job-manager.drain" (OWNER) => Empty, UnloadingError, idempotent, Later
-        : "Answered when no active job is left.";
+        : "Answered when no active jobs are left.";
     Idle = "job-manager.idle" (OWNER) => Pending, UnloadingError, idempotent, Later
         : "Answered when no job runs and none is with the scheduler.";
     QueueList = "job-manager.queue-list" (USER) => Queues, Never, idempotent
         : "The names of the queues; none for the anonymous one.";
     QueueStatus = "job-manager.queue-status" (USER) => QueueState, QueueError, idempotent
-        : "Whether a queue takes jobs and whether it runs them.";
+        : "Returns whether a queue accepts and starts jobs.";
     QueueEnable = "job-manager.queue-enable" (OWNER) => Empty, QueueError, idempotent, Later
-        : "Lets a queue take jobs, or not.";
+        : "Sets whether a queue accepts jobs.";
     QueueStart = "job-manager.queue-start" (OWNER) => Empty, QueueError, idempotent, Later
-        : "Lets a queue run jobs, or not.";
+        : "Sets whether a queue starts jobs.";
     AllocQuery = "job-manager.alloc-query" (USER) => AllocCounts, HiddenError, idempotent
-        : "How many jobs wait, are with the scheduler, and run.";
+        : "Number of jobs in the queue, at the scheduler, and running.";
     ResourceStatus = "job-manager.resource-status" (OWNER) => Allocated, Never, idempotent
         : "The resources in use, as one R object.";
     SchedHello = "job-manager.sched-hello" (OWNER) => SchedHelloJob, Refusal, idempotent, Stream
-        : "A scheduler asks which jobs have resources.";
+        : "A scheduler asks for the jobs that have resources.";
     SchedReady = "job-manager.sched-ready" (OWNER) => SchedReadyReply, Refusal, idempotent
-        : "A scheduler takes requests from now on.";
+        : "A scheduler accepts requests from now on.";
     ExecHello = "job-manager.exec-hello" (OWNER) => Empty, ExecHelloError, idempotent
-        : "A service takes jobs to run from now on.";
+        : "A service accepts jobs to run from now on.";
     EventsJournal = "job-manager.events-journal" (USER) => JournalRecord, JournalError, idempotent, Stream
         : "Every event of every job, or of the caller's own: the past, a mark, and then the present." {
             const CANCEL: Option<&'static str> = Some(EVENTS_JOURNAL_CANCEL);
@@ -386,23 +387,23 @@ crate::methods! {
             }
         };
     EventsJournalTaken = "job-manager.events-journal-taken" (USER) => Empty, Never, Nothing
-        : "Lets the journal go on for a consumer that has a window.";
+        : "Acknowledges responses to a consumer with a window.";
     Purge = "job-manager.purge" (OWNER) => Purged, PurgeError, idempotent, Later
-        : "Forgets inactive jobs by age and number.";
+        : "Purges inactive jobs by age and number.";
     PurgeId = "job-manager.purge-id" (OWNER) => Purged, PurgeIdError, idempotent, Later
-        : "Forgets one inactive job.";
+        : "Purges one inactive job.";
     HousekeepingKill = "job-manager.housekeeping-kill" (OWNER) => Empty, HousekeepingKillError, idempotent
-        : "Sends a signal to commands that run on the nodes of jobs that have ended.";
+        : "Sends a signal to housekeeping commands.";
     Jobtap = "job-manager.jobtap" (OWNER) => Plugins, Refusal
         : "Lists the plugins, or removes some and loads one; a policy of ours counts as a plugin.";
     JobtapQuery = "job-manager.jobtap-query" (OWNER) => Object, JobtapQueryError, idempotent
-        : "What a plugin tells of itself." {
+        : "Data of a plugin." {
             fn bad_payload(_: &BadPayload) -> Refusal {
                 JobtapQueryError::NoName.refusal()
             }
         };
     Reprioritize = "job-manager.reprioritize" (OWNER) => Empty, Never, idempotent
-        : "Asks the policies for the priority of all jobs that wait again.";
+        : "Asks the policies again for the priority of all pending jobs.";
     UpdateFactors = "job-manager.priority-factor.update" (OWNER) => Empty, UpdateFactorsError, idempotent
         : "Changes factors of users and banks, with the policy priority-factor.";
     HistoryGet = "job-manager.history.get" (USER) => History, HistoryError, idempotent
@@ -410,5 +411,5 @@ crate::methods! {
     StatsGet = "job-manager.stats-get" (USER) => Stats, HiddenError, idempotent
         : "Counters of the service.";
     SetBatchTimeout = "job-manager.set-batch-timeout" (OWNER) => Empty, Refusal, idempotent
-        : "Accepted for older clients: batches are not timed.";
+        : "Accepted for older clients, without effect: batches have no timer.";
 }

@@ -57,7 +57,7 @@ crate::json_payloads!(Validate, Validated, Priority, Priorities);
 
 crate::methods! {
     Validate = "job-policy.validate" (OWNER) => Validated, Refusal, idempotent
-        : "Which jobs may not be submitted or updated so.";
+        : "Returns the jobs that may not be submitted or updated.";
     Priority = "job-policy.priority" (OWNER) => Priorities, Refusal, idempotent
-        : "The priority of jobs that wait.";
+        : "Returns the priority of pending jobs.";
 }

@@ -147,23 +147,23 @@ crate::json_payloads!(Stdin, Exception, Proctable, Processes, CoprocessWrite);
 
 crate::methods! {
     Stdin = "shell.stdin" (USER) => Empty, StdinError, Later
-        : "Hands data to tasks on their standard input.";
+        : "Sends data to the standard input of tasks.";
     Exception = "shell.exception" (USER) => Empty, Refusal, Later
         : "Raises an exception on the job on behalf of one of its shells.";
     Proctable = "shell.proctable" (USER) => Processes, ProctableError, idempotent, Later
-        : "Tells which processes the tasks are.";
+        : "Returns the processes of the tasks.";
     CoprocessWrite = "shell.coprocess-write" (USER) => Empty, CoprocessError
-        : "Another shell hands over what a helper beside its tasks has written.";
+        : "Sends output of a coprocess from another shell.";
     ArrayNext = "shell.array-next" (USER) => ArrayHanded, ArrayError, idempotent, Later
-        : "Another shell of an array asks for elements to run.";
+        : "Asks for elements to run, for another shell of an array.";
     ArrayEnded = "shell.array-ended" (USER) => Empty, ArrayError, idempotent
-        : "Another shell of an array tells how elements have ended.";
+        : "Reports ends of elements, from another shell of an array.";
     ArrayCancel = "shell.array-cancel" (USER) => ArrayChanged, ArrayError, idempotent
         : "Cancels elements of an array.";
     ArrayRetry = "shell.array-retry" (USER) => ArrayChanged, ArrayError
-        : "Has elements of an array that have failed run again.";
+        : "Reruns elements of an array that have failed.";
     ArrayState = "shell.array-state" (USER) => ArrayProgress, ArrayError, idempotent
-        : "Tells how far an array is.";
+        : "Returns the progress of an array.";
 }
 
 #[cfg(test)]

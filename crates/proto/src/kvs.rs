@@ -547,33 +547,33 @@ crate::no_payloads!(NamespaceList, StatsGet, Dropcache);
 crate::events! {
     SetrootEvent = "kvs.namespace-NAME-setroot" (OWNER), private : "A namespace has a new version.";
     ErrorEvent = "kvs.namespace-NAME-error" (OWNER), private : "Transactions failed.";
-    CreatedEvent = "kvs.namespace-NAME-created" (OWNER), private : "A namespace was made.";
+    CreatedEvent = "kvs.namespace-NAME-created" (OWNER), private : "A namespace was created.";
     RemovedEvent = "kvs.namespace-NAME-removed" (OWNER), private : "A namespace was removed.";
 }
 
 crate::methods! {
     GetRoot = "kvs.getroot" (USER) => Root, NamespaceError, idempotent, Later
-        : "Gives the root of a namespace.";
+        : "Returns the root of a namespace.";
     Lookup = "kvs.lookup" (USER) => Found, LookupError, idempotent, bulk, Later
-        : "Looks a key up.";
+        : "Looks up a key.";
     LookupPlus = "kvs.lookup-plus" (USER) => FoundPlus, LookupError, idempotent, bulk, Later
-        : "Looks a key up and says in which version.";
+        : "Looks up a key, and returns the version too.";
     Commit = "kvs.commit" (USER) => Committed, CommitError, recognised, Later
         : "Applies a transaction, wholly or not at all; answered when it is stored.";
     Relay = "kvs.relay" (OWNER) => Relayed, CommitError, idempotent, Later
         : "Applies transactions of other ranks; answered when each is stored or refused.";
     RelayCommit = "kvs.relaycommit" (OWNER) => Empty, Never, Nothing
-        : "Applies a transaction of another rank; an event tells of its end.";
+        : "Applies a transaction of another rank; an event announces the result.";
     WaitVersion = "kvs.wait-version" (USER) => Committed, NamespaceError, idempotent, Later
         : "Waits until a namespace has reached a version.";
     SetrootPause = "kvs.setroot-pause" (OWNER) => Empty, NamespaceError, idempotent, Later
-        : "Holds new versions of a namespace back on this rank, for tests.";
+        : "Holds back new versions of a namespace on this rank, for tests.";
     SetrootUnpause = "kvs.setroot-unpause" (OWNER) => Empty, NamespaceError, idempotent, Later
-        : "Lets them come.";
+        : "Releases the versions held back.";
     NamespaceCreate = "kvs.namespace-create" (OWNER) => Empty, CreateError, recognised, Later
-        : "Makes a namespace.";
+        : "Creates a namespace.";
     RelayCreate = "kvs.relay-create" (OWNER) => Empty, CreateError, idempotent, Later
-        : "Makes a namespace for a client of another rank, once however often it is asked.";
+        : "Creates a namespace for a client of another rank; repeated requests have no effect.";
     NamespaceRemove = "kvs.namespace-remove" (OWNER) => Empty, RemoveError, idempotent, Later
         : "Removes a namespace.";
     NamespaceList = "kvs.namespace-list" (OWNER) => Namespaces, Never, idempotent
@@ -581,5 +581,5 @@ crate::methods! {
     StatsGet = "kvs.stats-get" (USER) => Stats, Never, idempotent
         : "Counters of the service.";
     Dropcache = "kvs.dropcache" (OWNER) => Empty, Never, idempotent
-        : "Forgets what is in memory and in the store too.";
+        : "Drops objects from memory that are also in the store.";
 }

@@ -147,7 +147,7 @@ crate::no_payloads!(StatsGet);
 
 crate::methods! {
     Lookup = "kvs-watch.lookup" (USER) => Watched, LookupError, idempotent, Either
-        : "Looks a key up, now or when it is there, once or at every change.";
+        : "Looks up a key, now or when it exists, once or at every change.";
     StatsGet = "kvs-watch.stats-get" (USER) => Stats, Never, idempotent
         : "Counters of the service.";
 }

@@ -195,11 +195,14 @@ crate::json_payloads!(Load, Remove, ModuleList, Status, DebugModule, Trace, Trac
 crate::no_payloads!(List);
 
 crate::methods! {
-    Load = "module.load" (OWNER) => Empty, Refusal, Later : "Loads a module; answered when it runs.";
-    Remove = "module.remove" (OWNER) => Empty, Refusal, Later : "Removes a module; answered when it is gone.";
+    Load = "module.load" (OWNER) => Empty, Refusal, Later : "Loads a module; answered when it is \
+        running.";
+    Remove = "module.remove" (OWNER) => Empty, Refusal, Later : "Removes a module; answered when \
+        it has exited.";
     List = "module.list" (USER) => ModuleList, Never, idempotent : "Lists the loaded modules.";
-    Status = "module.status" (OWNER) => Empty, Refusal : "A module tells how it is.";
-    DebugModule = "module.debug" (OWNER) => Empty, Refusal : "Holds messages to a module back.";
+    Status = "module.status" (OWNER) => Empty, Refusal : "Reports the status of a module.";
+    DebugModule = "module.debug" (OWNER) => Empty, Refusal : "Holds messages to a module back, \
+        or releases them.";
     Trace = "module.trace" (OWNER) => Traced, Refusal, Stream
         : "Copies the messages that modules send and receive.";
 }

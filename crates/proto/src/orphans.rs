@@ -130,9 +130,10 @@ crate::no_payloads!(Clear);
 
 crate::methods! {
     List = "orphans.list" (OWNER) => Batch, Refusal, idempotent, Stream
-        : "Sends the records of messages that came too late or to nobody, in batches, and with `follow` new ones.";
+        : "Sends the records of late and undeliverable messages, in batches, and with `follow` \
+            new ones.";
     Clear = "orphans.clear" (OWNER) => Empty, Never, idempotent
-        : "Forgets the records of such messages.";
+        : "Deletes the records.";
     Report = "orphans.report" (OWNER) => Empty, Never
-        : "Has such a message recorded that its receiver has found itself.";
+        : "Records an orphan found by its receiver.";
 }

@@ -299,25 +299,27 @@ crate::no_payloads!(Health, StatsGet, Goodbye, Monitor);
 
 crate::methods! {
     Health = "overlay.health" (USER) => HealthReply, Refusal, idempotent, Either
-        : "How a broker and its children are; as a stream, again at every change.";
+        : "Status of a broker and its children; as a stream, again at every change.";
     Topology = "overlay.topology" (USER) => Tree, TopologyError, idempotent
         : "The tree of brokers below a rank.";
     RankOf = "overlay.rank-of" (OWNER) => RankReply, RankError, idempotent
-        : "Which child sends under an identity: so a module knows from where it is asked.";
+        : "Returns the child that sends under an identity: so a module knows from where it is \
+            asked.";
     Trace = "overlay.trace" (OWNER) => Traced, Refusal, Stream
-        : "Copies the messages between a broker and those next to it in the tree. Heartbeats of links, and traces, are left out.";
+        : "Copies the messages between a broker and its neighbours in the tree. Heartbeats of \
+            links, and traces, are left out.";
     StatsGet = "overlay.stats-get" (USER) => Stats, Refusal, idempotent
         : "Counters of a broker's links to others.";
     Monitor = "overlay.monitor" (OWNER) => ChildState, Refusal, idempotent, Stream
-        : "Gives each child that has come or is silent, and then every change of a child.";
+        : "Returns each child that is online or silent, and then every change of a child.";
     Hello = "overlay.hello" (OWNER) => Welcome, HelloError
-        : "A child comes. Said over the link itself, before anything else.";
+        : "Admits a child. Sent over the link itself, before anything else.";
     Goodbye = "overlay.goodbye" (OWNER) => Empty, Refusal
-        : "A child leaves in order. Only children are heard.";
+        : "A child leaves in order. Only accepted from children.";
     DisconnectSubtree = "overlay.disconnect-subtree" (OWNER) => Empty, DisconnectError
-        : "Cuts off a child and all below it.";
+        : "Disconnects a child and all brokers below it.";
     DisconnectParent = "overlay.disconnect-parent" (OWNER) => Empty, DisconnectError
-        : "Leaves the parent, as if it had cut us off.";
+        : "Leaves the parent, as if the parent had disconnected this broker.";
 }
 
 impl Tree {

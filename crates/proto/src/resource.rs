@@ -332,25 +332,26 @@ pub const JOURNAL_CANCEL: &str = "resource.journal-cancel";
 
 crate::methods! {
     Acquire = "resource.acquire" (OWNER) => Acquired, AcquireError, idempotent, Stream
-        : "Hands the resources to a scheduler, then tells it what changes." {
+        : "Acquires the resources for a scheduler, then sends their changes." {
             const CANCEL: Option<&'static str> = Some(ACQUIRE_CANCEL);
         };
     AcquireMute = "resource.acquire-mute" (OWNER) => Empty, Never, Nothing
-        : "Tells the scheduler nothing any more of what changes; for tests.";
+        : "Stops sending changes to the scheduler; for tests.";
     Status = "resource.status" (USER) => StatusReply, QueryError, idempotent, Later
-        : "Gives all resources by state.";
+        : "Returns all resources by state.";
     SchedStatus = "resource.sched-status" (USER) => SchedStatusReply, QueryError, idempotent, Later
-        : "Gives all resources as a scheduler sees them.";
-    Drain = "resource.drain" (OWNER) => Empty, DrainError, recognised, Later : "Takes ranks out of use.";
-    Undrain = "resource.undrain" (OWNER) => Empty, DrainError, recognised, Later : "Puts ranks back in use.";
+        : "Returns all resources as a scheduler sees them.";
+    Drain = "resource.drain" (OWNER) => Empty, DrainError, recognised, Later : "Drains ranks.";
+    Undrain = "resource.undrain" (OWNER) => Empty, DrainError, recognised, Later : "Undrains \
+        ranks.";
     Get = "resource.get" (OWNER) => GetReply, QueryError, idempotent, Later
-        : "Gives the whole resource set and where it came from.";
+        : "Returns the whole resource set and its origin.";
     Reload = "resource.reload" (OWNER) => Empty, ReloadError, Later
         : "Replaces the resource set by one in a file.";
     ExpirationUpdate = "resource.expiration-update" (OWNER) => Empty, QueryError, idempotent
-        : "Changes the end of the instance's resources.";
+        : "Changes the expiration of the instance's resources.";
     Journal = "resource.journal" (OWNER) => JournalReply, QueryError, idempotent, Stream
-        : "Gives the event log, then what happens." {
+        : "Returns the event log, then new events." {
             const CANCEL: Option<&'static str> = Some(JOURNAL_CANCEL);
             fn bad_payload(_: &BadPayload) -> Refusal {
                 Refusal::bare(crate::Errno::EPROTO)
@@ -360,11 +361,12 @@ crate::methods! {
             }
         };
     TopoReduce = "resource.topo-reduce" (OWNER) => Empty, QueryError, idempotent, Later
-        : "Sends what the ranks of a subtree have found to the parent; answered when rank 0 has made R of it.";
+        : "Reports the resources found in a subtree to the parent; answered when rank 0 has made \
+            R of them.";
     TopoGet = "resource.topo-get" (USER) => Topology, QueryError, idempotent, Later
-        : "Gives the topology of the local machine in the XML of hwloc.";
+        : "Returns the topology of the local host in the XML of hwloc.";
     MonitorWaitup = "resource.monitor-waitup" (OWNER) => Empty, QueryError, idempotent, Later
-        : "Answers when this many ranks are online.";
+        : "Answered when this many ranks are online.";
     MonitorForceDown = "resource.monitor-force-down" (OWNER) => Empty, QueryError, idempotent
-        : "Takes ranks for offline; for tests.";
+        : "Counts ranks as offline; for tests.";
 }

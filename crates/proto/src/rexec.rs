@@ -315,17 +315,18 @@ crate::no_payloads!(List);
 
 crate::methods! {
     Exec = "rexec.exec" (OWNER) => Told, ExecError, Either
-        : "Runs a command; without STREAMING in the background, where one response says that it runs.";
+        : "Runs a command; without STREAMING in the background, where one response reports the \
+            start.";
     Write = "rexec.write" (OWNER) => Empty, Never, Nothing
-        : "Hands data to a process on its standard input or a channel.";
+        : "Writes data to a process on its standard input or a channel.";
     Credit = "rexec.credit" (OWNER) => Empty, Never, Nothing
-        : "Says that there is room for more output of a process.";
+        : "Grants more output of a process.";
     Kill = "rexec.kill" (OWNER) => Empty, KillError
-        : "Sends a signal to a process and the group that it leads.";
+        : "Sends a signal to a process and its process group.";
     List = "rexec.list" (OWNER) => Processes, RemoteError, idempotent
-        : "The processes that a broker has started.";
+        : "The processes of a broker.";
     Wait = "rexec.wait" (OWNER) => Waited, WaitError, Later
-        : "Waits for the end of a waitable process, which is forgotten then.";
+        : "Waits for the end of a waitable process, whose record is then deleted.";
     Attach = "rexec.attach" (OWNER) => Told, AttachError, Stream
         : "Takes over the streams of a background process." {
             fn needs_streaming() -> Refusal {

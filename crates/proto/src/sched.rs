@@ -156,21 +156,22 @@ crate::no_payloads!(ResourceStatus, SimpleStats, FifoStats, BackfillStats);
 
 crate::methods! {
     Alloc = "sched.alloc" (OWNER) => AllocReply, Refusal, Stream
-        : "Asks for resources for a job; answered by notes and then by the outcome.";
+        : "Asks for resources for a job; answered by annotations and then by the outcome.";
     Cancel = "sched.cancel" (OWNER) => Empty, Refusal, Nothing
-        : "Takes a request for resources back.";
+        : "Cancels a request for resources.";
     Free = "sched.free" (OWNER) => Empty, Refusal, Nothing
-        : "Gives resources back.";
+        : "Frees resources.";
     Prioritize = "sched.prioritize" (OWNER) => Empty, Refusal
-        : "Changes the priorities of waiting requests.";
+        : "Changes the priorities of pending requests.";
     Expiration = "sched.expiration" (OWNER) => Empty, Refusal
-        : "Asks whether a running job may end at another time; the refusal's text is for its user.";
+        : "Asks whether the expiration of a running job may change; the refusal's text is for \
+            its user.";
     ResourceStatus = "sched.resource-status" (USER) => Resources, Refusal, idempotent
         : "All resources, those in use, and those that are not usable.";
     SimpleStats = "sched-simple.stats-get" (OWNER) => Stats, Never, idempotent
-        : "How much the scheduler has to do.";
+        : "Workload of the scheduler.";
     FifoStats = "sched-fifo.stats-get" (OWNER) => Stats, Never, idempotent
-        : "How much the scheduler has to do.";
+        : "Workload of the scheduler.";
     BackfillStats = "sched-backfill.stats-get" (OWNER) => Stats, Never, idempotent
-        : "How much the scheduler has to do.";
+        : "Workload of the scheduler.";
 }

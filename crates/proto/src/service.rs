@@ -23,5 +23,5 @@ crate::json_payloads!(Add, Remove);
 
 crate::methods! {
     Add = "service.add" (USER) => Empty, Refusal : "Registers a service name for the sender.";
-    Remove = "service.remove" (USER) => Empty, Refusal : "Gives a service name back.";
+    Remove = "service.remove" (USER) => Empty, Refusal : "Unregisters a service name.";
 }

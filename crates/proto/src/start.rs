@@ -68,9 +68,10 @@ crate::json_payloads!(Procs, Kill, Wait, Ended, Run);
 crate::no_payloads!(Status);
 
 crate::methods! {
-    Status = "start.status" (OWNER) => Procs, Refusal, idempotent : "Gives the process ids of all brokers.";
+    Status = "start.status" (OWNER) => Procs, Refusal, idempotent : "Returns the process ids of \
+        all brokers.";
     Kill = "start.kill" (OWNER) => Empty, RankError : "Sends a signal to a broker.";
     Wait = "start.wait" (OWNER) => Ended, RankError, Later
-        : "Answers when a broker has ended.";
+        : "Answered when a broker has exited.";
     Run = "start.run" (OWNER) => Empty, RankError : "Starts a broker that does not run.";
 }

@@ -74,11 +74,12 @@ crate::json_payloads!(Current, Monitor, StateNumber, Post, SdNotify);
 crate::no_payloads!(Get, Wait);
 
 crate::methods! {
-    Get = "state-machine.get" (USER) => Current, Refusal, idempotent : "Gives the broker's state.";
+    Get = "state-machine.get" (USER) => Current, Refusal, idempotent : "Returns the broker's \
+        state.";
     Monitor = "state-machine.monitor" (OWNER) => StateNumber, Refusal, idempotent, Either
-        : "Gives the state now and, as a stream, after each change.";
+        : "Returns the current state and, as a stream, each change.";
     Wait = "state-machine.wait" (USER) => Empty, WaitError, idempotent, Later
-        : "Answers when the broker is in RUN.";
+        : "Answered when the broker is in RUN.";
     Post = "state-machine.post" (OWNER) => Empty, Refusal, Nothing
         : "Posts an event of the state machine.";
     SdNotify = "state-machine.sd-notify" (OWNER) => Empty, Refusal, idempotent

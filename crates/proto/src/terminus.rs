@@ -295,9 +295,9 @@ crate::methods! {
     List = "terminus.list" (USER) => Listed, KillError, idempotent
         : "The terminal sessions of a server.";
     New = "terminus.new" (USER) => Made, NewError
-        : "Runs a command on a terminal of its own.";
+        : "Runs a command on a new terminal.";
     Kill = "terminus.kill" (USER) => Empty, KillError, Later
-        : "Sends a signal to what runs on a terminal.";
+        : "Sends a signal to the program on a terminal.";
     KillServer = "terminus.kill-server" (USER) => Empty, KillError, Later
         : "Ends all sessions; answered when they have ended.";
 }

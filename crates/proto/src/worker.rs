@@ -103,13 +103,13 @@ crate::refusals! {
 
 crate::methods! {
     Add = "worker.add" (OWNER) => Empty, WorkerError, Later, idempotent
-        : "Gives tasks to workers; answered when they are stored.";
+        : "Adds tasks; answered when they are stored.";
     Take = "worker.take" (OWNER) => Task, WorkerError, Later, idempotent
         : "Asks for a task to work on; answered when there is one.";
     Renew = "worker.renew" (OWNER) => Empty, WorkerError, idempotent
-        : "Says that a worker is still at work.";
+        : "Renews the lease of a worker.";
     Complete = "worker.complete" (OWNER) => Empty, WorkerError, Later, idempotent
-        : "Says what came of a task; answered when that is stored.";
+        : "Reports the result of a task; answered when it is stored.";
     List = "worker.list" (OWNER) => Listed, WorkerError, idempotent
-        : "Asks how tasks stand.";
+        : "Returns the state of the tasks.";
 }

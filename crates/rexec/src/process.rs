@@ -209,7 +209,7 @@ impl<L> Process<L> {
     pub fn take_input<C: Host>(&mut self, cx: &mut Cx<C>, io: &Data) {
         let shown = self.name();
         let Some(credit) = self.credit.get_mut(&io.stream) else {
-            return tracing::debug!("{shown}: input for {} goes nowhere", io.stream);
+            return tracing::debug!("{shown}: input for unknown stream {}", io.stream);
         };
         let mut bytes = io.bytes().unwrap_or_else(|why| {
             tracing::error!("{shown}: input is dropped: {why}");

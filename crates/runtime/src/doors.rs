@@ -100,7 +100,7 @@ impl Doors {
         // One byte fits into any new socket; who does not wait for it needs none.
         let _ = stream.write(&[u8::try_from(Errno::EAGAIN.0).unwrap_or(1)]);
         if let Some(n) = self.turned_away.count(now) {
-            tracing::error!("{n} clients were turned away: {why}");
+            tracing::error!("{n} clients were refused: {why}");
         }
     }
 

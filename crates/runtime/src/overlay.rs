@@ -328,7 +328,7 @@ impl Overlay {
                 }
                 // It takes us for a lost broker, or for one that we have given up.
                 if let Err(error) = link.send_copy(&identity, &reset()) {
-                    tracing::debug!("a child broker is not told that it is unknown: {error:?}");
+                    tracing::debug!("cannot tell a child broker that it is unknown: {error:?}");
                 }
                 continue;
             };
@@ -387,7 +387,7 @@ impl Overlay {
         };
         if !session.push(wire::encode(message)) {
             let bytes = session.kept_bytes();
-            tracing::error!("a broker that does not read {bytes} bytes is given up");
+            tracing::error!("disconnecting a broker that has not read {bytes} bytes");
             return false;
         }
         self.flush(peer, now)
@@ -448,7 +448,7 @@ impl Overlay {
             && parent.is_up
             && !parent.link.finish()
         {
-            tracing::debug!("the parent broker has not heard the last words");
+            tracing::debug!("the parent broker has not received the last messages");
         }
     }
 }

@@ -485,7 +485,7 @@ impl<N: Node> Reactor<N> {
                 Input::PeerUp { peer, kind }
             }
             Err(error) => {
-                tracing::error!("the broker cannot be spoken to: {error}");
+                tracing::error!("the broker cannot be reached: {error}");
                 Input::PeerDown { peer }
             }
         };

@@ -8,7 +8,7 @@ use crate::shares::{Shares, Whose};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
     /// Its user, all guests or all clients have as many as they may.
-    #[error("{} have {limit} connections, which is all they may have", match .whose {
+    #[error("{} have {limit} connections, the maximum", match .whose {
         Whose::User(_) => "this user's programs",
         Whose::Guests => "all guests",
         Whose::All => "all clients",
@@ -20,7 +20,7 @@ pub enum Full {
         limit: usize,
     },
     /// One process has as many as it may: the same user's other programs need some.
-    #[error("this process has {0} connections, which is all it may have")]
+    #[error("this process has {0} connections, the maximum")]
     Process(usize),
 }
 

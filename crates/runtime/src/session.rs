@@ -60,7 +60,7 @@ pub(crate) enum Arrived {
 
 /// A frame that is none.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a frame of {0} bytes that is none of a broker's")]
+#[error("a frame of {0} bytes is not one of a broker")]
 pub(crate) struct Malformed(usize);
 
 impl Session {

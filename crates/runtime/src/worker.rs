@@ -115,7 +115,7 @@ impl<W: 'static> WorkerThread<W> {
         if let Some(jobs) = &self.jobs
             && jobs.send((work, job)).is_err()
         {
-            tracing::error!("the worker thread is gone");
+            tracing::error!("the worker thread has exited");
         }
     }
 

@@ -198,7 +198,7 @@ impl Grow {
             let digest = blobs.wait(stored.asked).map_err(failed)?;
             self.bytes_in_flight -= stored.bytes;
             if *digest != *stored.blobref.digest() {
-                let text = "the store names blobs by another hash";
+                let text = "the store uses another hash for blobrefs";
                 return Err(failed(Refusal::new(Errno::EPROTO, text)));
             }
         }

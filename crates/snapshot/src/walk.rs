@@ -272,7 +272,7 @@ fn check(blobref: &BlobRef, blob: &[u8]) -> Result<(), Refusal> {
         true => Ok(()),
         false => Err(Refusal::new(
             Errno::ENOTRECOVERABLE,
-            "its hash is not its name",
+            "its hash differs from its name",
         )),
     }
 }
@@ -283,7 +283,7 @@ pub fn dir_of(blob: &[u8]) -> Result<Dir, Refusal> {
         Ok(Tree::Dir(entries)) => Ok(entries),
         Ok(tree) => Err(Refusal::new(
             Errno::ENOTRECOVERABLE,
-            format!("{} in the place of a directory", tree.kind()),
+            format!("{} instead of a directory", tree.kind()),
         )),
         Err(error) => Err(Refusal::new(Errno::ENOTRECOVERABLE, error.to_string())),
     }

@@ -82,7 +82,7 @@ impl Job<'_> {
     fn apply_file(&mut self, path: &str, depth: u32) -> Result<(), CliError> {
         if depth >= FILES_DEPTH_MAX {
             return Err(CliError::new(format!(
-                "--env: {path}: files name each other without end"
+                "--env: {path}: files include each other without end"
             )));
         }
         let home = self.outer.get("HOME").unwrap_or_default();
@@ -259,7 +259,7 @@ mod tests {
         check(&[Rule::File(path.clone())], "X=1");
         check(&[any(&format!("^{path}"))], "X=1");
         std::fs::write(&path, format!("^{path}\n")).unwrap();
-        let endless = format!("--env: {path}: files name each other without end");
+        let endless = format!("--env: {path}: files include each other without end");
         check(&[Rule::File(path)], &endless);
     }
 }

@@ -75,7 +75,7 @@ fn name_and_permissions(text: &str) -> Result<(Option<String>, Option<u32>), Str
     };
     match name {
         "" => Err("file name missing".to_owned()),
-        name if name.contains('/') => Err(format!("{text}: a name has no '/'")),
+        name if name.contains('/') => Err(format!("{text}: a name cannot contain '/'")),
         name => Ok((Some(name.to_owned()), permissions)),
     }
 }
@@ -150,6 +150,6 @@ mod tests {
             "x:9=\n",
             "--add-file: x:9: permissions are octal digits, such as 0755",
         );
-        check("a/b=\n", "--add-file: a/b: a name has no '/'");
+        check("a/b=\n", "--add-file: a/b: a name cannot contain '/'");
     }
 }

@@ -254,7 +254,7 @@ fn assignment<'t>(option: &str, text: &'t str) -> Result<(&'t str, Value), CliEr
     let Some(rest) = text.strip_prefix('^') else {
         return Ok(values::assignment(text));
     };
-    let missing = || CliError::new(format!("{option}: {text}: no file is named"));
+    let missing = || CliError::new(format!("{option}: {text}: no file given"));
     let (key, path) = rest.split_once('=').ok_or_else(missing)?;
     let file = std::fs::read_to_string(path)
         .map_err(|error| CliError::new(format!("{}: '{path}'", io_text(&error))))?;

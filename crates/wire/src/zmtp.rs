@@ -196,7 +196,7 @@ impl ZmtpDecoder {
                 }
             }
             if self.phase != Phase::Open {
-                return Err(ZmtpError::NotReady("it sent a message first"));
+                return Err(ZmtpError::NotReady("it sent a message before READY"));
             }
             self.parts += 1;
             if flags & MORE != 0 {

@@ -135,7 +135,7 @@ fn what_is_not_zmtp_ends_the_connection() {
         ),
         (
             [&dealer_hello()[..64], b"\0\x01x"].concat(),
-            "the peer is not ready: it sent a message first",
+            "the peer is not ready: it sent a message before READY",
         ),
         (
             [&dealer_hello()[..64], b"\x04\x09\x05READY\xffab"].concat(),

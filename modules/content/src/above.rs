@@ -137,7 +137,8 @@ impl Content {
             return waiters.push(reply);
         }
         if blob.len() > ABOVE_BLOB_BYTES_MAX {
-            let text = format!("blobs of over {ABOVE_BLOB_BYTES_MAX} bytes are for rank 0");
+            let text = format!("blobs of over {ABOVE_BLOB_BYTES_MAX} bytes can only be loaded on \
+                rank 0");
             return reply.send_refusal(cx, Err(Refusal::new(Errno::EFBIG, text)));
         }
         if above.queued_bytes + blob.len() > ABOVE_QUEUED_BYTES_MAX {

@@ -100,7 +100,7 @@ impl Module for Content {
         let rank = cx.rank();
         match rank {
             0 => open(cx, &settings),
-            _ => tracing::debug!("blobs are with the parent of rank {rank}"),
+            _ => tracing::debug!("blobs are stored by the parent of rank {rank}"),
         }
         Ok(Content {
             above: (rank != 0).then(|| Above::new(rank)),

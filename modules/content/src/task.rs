@@ -198,5 +198,5 @@ impl Outcome {
 }
 
 fn mixed_up() -> Refusal {
-    Refusal::new(Errno::EIO, "the store answered another question")
+    Refusal::new(Errno::EIO, "the store returned another type of result")
 }

@@ -191,6 +191,6 @@ fn only_so_much_is_under_way() {
     let said = follower.ask("content.store", large);
     assert_eq!(
         said,
-        ["#103 EFBIG blobs of over 134217728 bytes are for rank 0"]
+        ["#103 EFBIG blobs of over 134217728 bytes can only be loaded on rank 0"]
     );
 }

@@ -196,7 +196,7 @@ impl Cron {
     /// Walks the tables and panics on a reference that is broken.
     pub(crate) fn check(&self) {
         for id in &self.deferred {
-            let entry = self.entries.get(id).expect("what waits has an entry");
+            let entry = self.entries.get(id).expect("a waiting task has an entry");
             assert!(entry.waits(), "entry {id} does not wait");
         }
         for (id, entry) in &self.entries {

@@ -194,7 +194,7 @@ impl JobExec {
                 self.begun(cx, id);
             }
             Some(Err(error)) => {
-                tracing::warn!("job={id}: begins when the KVS has its log: {error}");
+                tracing::warn!("job={id}: waiting for its log in the KVS: {error}");
                 self.settle(cx, id);
             }
             None => self.settle(cx, id),
@@ -337,7 +337,7 @@ fn send_create(cx: &mut Cx<JobExec>, id: JobId, create: NamespaceCreate) {
     cx.call_with(call, move |core, cx, result| match result {
         Err(error) if JobExec::is_gone(&error) => send_create(cx, id, create),
         Err(error) if error.may_pass() || error.is_absence_of_service() => {
-            tracing::warn!("job={id}: its namespace will be asked for again: {error}");
+            tracing::warn!("job={id}: requesting its namespace again: {error}");
             cx.timer(RETRY, move |_: &mut JobExec, cx| {
                 send_create(cx, id, create)
             });

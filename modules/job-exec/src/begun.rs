@@ -46,7 +46,7 @@ impl Begun {
         for line in String::from_utf8_lossy(text).lines() {
             match serde_json::from_str(line) {
                 Ok(Line { id, shell }) => drop(self.before.insert(id, shell)),
-                Err(_) => tracing::warn!("{BEGUN_FILE}: a line that cannot be read: {line}"),
+                Err(_) => tracing::warn!("{BEGUN_FILE}: unreadable line: {line}"),
             }
         }
         let needed = self.before.iter();

@@ -237,7 +237,8 @@ impl JobExec {
             let ranks = ranks.unwrap_or_default();
             if core.jobs.get(&id).is_some_and(|job| job.state().is_alive()) && !ranks.is_empty() {
                 let (host, which) = core.names(id, &ranks);
-                let note = format!("job shells on {host} ({which}) outlive the leading one");
+                let note = format!("job shells on {host} ({which}) are still running after the \
+                    leading one");
                 core.raise(cx, id, 0, &note);
                 core.end_early(cx, id, None);
             }

@@ -167,7 +167,7 @@ impl JobExec {
                 self.begun.is_kept = !self.config.outlasts_power;
             }
             Some(Err(error)) => {
-                tracing::error!("{BEGUN_FILE}: {error}: jobs begin when the KVS has their logs");
+                tracing::error!("{BEGUN_FILE}: {error}: jobs wait for their logs in the KVS");
             }
             None => {}
         }

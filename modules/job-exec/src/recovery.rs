@@ -140,7 +140,8 @@ impl JobExec {
             if self.jobs.contains_key(&id) {
                 continue;
             }
-            tracing::warn!("job={id}: nobody asks for it: its guest directory is kept");
+            tracing::warn!("job={id}: not requested by the job manager: its guest directory is \
+                kept");
             let namespace = id.guest_namespace();
             cx.call(&GetRoot { namespace }, move |core, cx, result| {
                 if let Ok(root) = result {
@@ -189,7 +190,7 @@ impl JobExec {
                     core.fail_recovery(cx, id, &note);
                 }
                 Err(error) => {
-                    tracing::debug!("job={id}: its log will be looked up again: {error}");
+                    tracing::debug!("job={id}: looking up its log again: {error}");
                     cx.timer(RETRY, move |core: &mut JobExec, cx| {
                         core.read_log(cx, id, lookup, then);
                     });

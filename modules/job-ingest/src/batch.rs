@@ -192,7 +192,7 @@ fn unlink(cx: &mut Cx<JobIngest>, jobs: Vec<JobId>) {
     }
     cx.call(&commit, |_, _, result| {
         if let Err(error) = result {
-            tracing::error!("jobs that were not taken stay in the KVS: {error}");
+            tracing::error!("jobs that were rejected stay in the KVS: {error}");
         }
     });
 }

@@ -57,7 +57,7 @@ pub fn check(
         return Err(too_long());
     }
     let unwrapped = unwrap_none(&request.j).map_err(|error| {
-        tracing::debug!("a job of user {} is not unwrapped: {error}", from.userid);
+        tracing::debug!("cannot unwrap a job of user {}: {error}", from.userid);
         SubmitError::Unwrap("Invalid argument".to_owned())
     })?;
     if unwrapped.userid != from.userid {

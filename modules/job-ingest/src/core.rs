@@ -64,7 +64,7 @@ impl JobIngest {
         let rank = cx.rank();
         cx.hold_requests();
         if rank > settings.max_generator {
-            tracing::debug!("rank {rank} makes no job ids: jobs go upstream");
+            tracing::debug!("rank {rank} generates no job ids: jobs go upstream");
             cx.exit(Ok(()));
         } else if rank == 0 {
             saved::read(cx, |_, cx| {

@@ -92,7 +92,7 @@ impl JobList {
         if let Some(paused) = &mut self.feed.paused {
             paused.push_back(payload);
             if paused.len() > PAUSED_RECORDS_MAX {
-                tracing::error!("too many records during a pause: going on");
+                tracing::error!("too many records during a pause: resuming");
                 self.unpause(cx);
             }
             return;
@@ -190,7 +190,7 @@ impl JobList {
         self.table.sort();
         self.feed.is_whole = true;
         self.feed.before = None;
-        tracing::debug!("journal: all of the history is here");
+        tracing::debug!("journal: the history is complete");
         self.answer_deferred(cx);
         for id in self.waits.ids() {
             self.look_at_waits(cx, id);
@@ -224,13 +224,13 @@ impl JobList {
         } else if refusal.errno == Errno::EHOSTUNREACH {
             // The job manager died. Its successor's history is all that counts; a client that
             // asks meanwhile waits for it.
-            tracing::info!("journal: lost the job manager, asking its successor");
+            tracing::info!("journal: lost the job manager, waiting for its successor");
             self.feed.is_initialized = false;
             follow(self, cx);
         } else if refusal.is_end() || is_away {
             // There is none, and nothing happens to jobs.
             if refusal.is_end() {
-                tracing::debug!("journal: EOF (asking the next job manager)");
+                tracing::debug!("journal: EOF (waiting for the next job manager)");
             }
             if self.feed.is_whole && !self.feed.is_initialized {
                 self.answer_deferred(cx);

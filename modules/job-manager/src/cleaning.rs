@@ -33,7 +33,7 @@ impl JobManager {
                 });
                 return;
             }
-            Ok(_) => return self.not_cleaned(segment, "it is no value"),
+            Ok(_) => return self.not_cleaned(segment, "it is not a value"),
             Err(error) => return self.not_cleaned(segment, &error.to_string()),
         };
         match self.joblog.clean(segment, &bytes) {

@@ -245,7 +245,7 @@ impl JobManager {
 
     fn written(&mut self, cx: &mut Cx<Self>, pending: Vec<Pending>, written: io::Result<()>) {
         if let Err(error) = &written {
-            tracing::warn!("{EARLY_FILE}: {error}: others are told when the KVS has it");
+            tracing::warn!("{EARLY_FILE}: {error}: messages wait for the KVS");
             self.batch.hurry();
         }
         for one in pending {
@@ -292,7 +292,7 @@ impl JobManager {
                 continue;
             };
             if line.after > self.early.version {
-                tracing::warn!("{EARLY_FILE}: job={id}: of another store, left out");
+                tracing::warn!("{EARLY_FILE}: job={id}: of another store, ignored");
                 continue;
             }
             if let Some(r) = line.r
@@ -308,7 +308,7 @@ impl JobManager {
             if let Some(Over { status, lines }) = line.over
                 && let Some(job) = self.jobs.active_mut(id)
             {
-                tracing::debug!("job={id} was over already");
+                tracing::debug!("job={id} had ended already");
                 job.exec = ExecAsk::Lost;
                 self.over(cx, id, status, lines);
                 self.run(cx);
@@ -327,7 +327,7 @@ fn replace(cx: &mut Cx<JobManager>, text: String) {
         move |log: &mut Box<dyn Log>| log.replace(&text),
         |core: &mut JobManager, _, replaced| {
             if let Err(error) = replaced {
-                tracing::warn!("{EARLY_FILE}: {error}: others are told when the KVS has it");
+                tracing::warn!("{EARLY_FILE}: {error}: messages wait for the KVS");
                 core.early.is_open = false;
             }
         },

@@ -157,7 +157,7 @@ impl JobManager {
                 .error_text()
                 .unwrap_or("no such service")
                 .to_owned();
-            tracing::debug!("the execution service is gone: {text}");
+            tracing::debug!("the execution service disconnected: {text}");
             self.lose_exec(cx, &text);
             return self.run(cx);
         }
@@ -176,7 +176,7 @@ impl JobManager {
                 step: Step::Over { .. },
             }) => self.keep(id),
             // The same, heard from the same service or the one before.
-            Ok(progress) => tracing::debug!("job={} is inactive and runs", progress.id),
+            Ok(progress) => tracing::debug!("job={} is inactive but running", progress.id),
             Err(bad) => tracing::error!("{}: malformed answer: {bad}", response.topic()),
         }
     }

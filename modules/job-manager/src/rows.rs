@@ -145,7 +145,7 @@ impl JobManager {
                 });
                 return;
             }
-            Ok(_) => Err("it is no value".to_owned()),
+            Ok(_) => Err("it is not a value".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         if let Err(why) = &rows {
@@ -174,7 +174,7 @@ impl JobManager {
                 && !rows.contains_key(id)
             {
                 // It should be there and is not: what can be told of it is nothing.
-                tracing::error!("job={id} is not where the job log has it");
+                tracing::error!("job={id} is not at its place in the job log");
                 let lost = Packed::lost(away.userid, away.t_clean);
                 rows.insert(*id, Slot::Inactive(Box::new(lost)));
             }

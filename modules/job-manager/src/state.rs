@@ -24,7 +24,7 @@ pub enum Refused {
     #[error("dependency '{0}' exists")]
     DependencyExists(String),
     /// Something ended that did not begin.
-    #[error("{0} event without its beginning")]
+    #[error("{0} event without a start")]
     NotBegun(&'static str),
 }
 

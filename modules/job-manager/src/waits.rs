@@ -81,7 +81,8 @@ impl Waits {
     pub fn read(&mut self, id: JobId, told: &[u8]) {
         match serde_json::from_slice(told) {
             Ok(zombie) => drop(self.zombies.insert(id, zombie)),
-            Err(error) => tracing::error!("job={id} cannot be waited for: {error}"),
+            Err(error) => tracing::error!("job={id}: its result cannot be kept for waiting: \
+                {error}"),
         }
     }
 

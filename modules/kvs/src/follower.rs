@@ -217,10 +217,10 @@ impl Kvs {
         match result.and_then(|root| version_of(&root.rootref, root.rootseq)) {
             Ok(version) if namespace.take_version(cx, version) => {
                 let seq = version.seq;
-                tracing::warn!("{name}: version {seq} was missed and is known now");
+                tracing::warn!("{name}: version {seq} was missed and is now known");
             }
             Err(refusal) if refusal.errno == Errno::EOPNOTSUPP => {
-                tracing::warn!("{name}: its removal was missed and is known now");
+                tracing::warn!("{name}: its removal was missed and is now known");
                 self.forget_namespace(cx, name);
             }
             // It is asked again next time.

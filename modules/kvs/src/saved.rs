@@ -228,7 +228,7 @@ fn row<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, String> {
         Some(&VERSION) => {
             rmp_serde::from_slice(value).map_err(|error| format!("record {key}: {error}"))
         }
-        _ => Err(format!("record {key} has a form that is not known")),
+        _ => Err(format!("record {key} has an unknown format")),
     }
 }
 

@@ -243,12 +243,12 @@ impl Resource {
         if inventory.shrinks() && !self.is_ending && !self.settings.force_up {
             let lost = inventory.lose(&change.offline);
             if !lost.is_empty() {
-                tracing::error!("rank(s) {lost} are lost: the resources shrink");
+                tracing::error!("rank(s) {lost} are lost: removed from the resources");
             }
         }
         let found = inventory.find(&change.online);
         if !found.is_empty() {
-            tracing::info!("rank(s) {found} have come back");
+            tracing::info!("rank(s) {found} are back");
         }
     }
 
@@ -270,7 +270,7 @@ impl Resource {
         let config = inventory::rerank(config.clone(), &self.hostlist);
         let is_same = inventory.whole().nodes().eq(config.nodes());
         if !is_same || !inventory.is_configured() {
-            let text = "[resource] has other resources than are in use: they are not taken";
+            let text = "[resource] differs from the resources in use: ignored";
             return tracing::warn!("{text}");
         }
         if inventory.set_properties(&config) {

@@ -105,8 +105,8 @@ impl Resource {
             }
             let missing = IdSet::first_n(core.size).difference(&core.discovery.ranks);
             tracing::error!(
-                "discovery: nothing was heard of rank(s) {missing} ({}) within {}s: going on \
-                 without them",
+                "discovery: no report of rank(s) {missing} ({}) within {}s: going on without \
+                    them",
                 core.hostlist.select(&missing),
                 timeout.as_secs_f64()
             );

@@ -131,7 +131,7 @@ fn send(cx: &mut Cx<Resource>, number: u64, report: Rset) {
 /// Rank 0 has it, or will not have it.
 fn sent(core: &mut Resource, cx: &mut Cx<Resource>, number: u64, result: Result<Empty, Refusal>) {
     if let Err(error) = &result {
-        tracing::error!("what was found here is refused above: {error}");
+        tracing::error!("the report of this rank was refused above: {error}");
     }
     for sender in core.reduce.on_its_way.remove(&number).unwrap_or_default() {
         sender.send_refusal(cx, result.clone());

@@ -56,7 +56,7 @@ impl Machine for ThisMachine {
             cores = cores.lowest(usable);
         }
         if cores.is_empty() {
-            return Err("no usable core was found".to_owned());
+            return Err("no usable core found".to_owned());
         }
         Ok(Found {
             cores,

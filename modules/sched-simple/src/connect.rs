@@ -113,7 +113,7 @@ fn read<P: Program>(
             match found {
                 _ if core.link.round != round => {}
                 Err(error) if is_away(&error) => {
-                    tracing::debug!("{} will be looked up again: {error}", lookup.key);
+                    tracing::debug!("retrying the lookup of {}: {error}", lookup.key);
                     cx.timer(LOOKUP_RETRY, move |_: &mut Scheduler<P>, cx| {
                         read(cx, round, lookup, then);
                     });
@@ -252,7 +252,7 @@ impl<P: Program> Scheduler<P> {
     ) {
         let held = match held_by(job, r, log) {
             Ok(held) => held,
-            Err(text) => return tracing::error!("hello: {}: R cannot be read: {text}", job.id),
+            Err(text) => return tracing::error!("hello: {}: malformed R: {text}", job.id),
         };
         let no_pool = Err("no resources".to_owned());
         let taken = self.pool.as_mut().map_or(no_pool, |pool| pool.take(&held));
@@ -262,7 +262,7 @@ impl<P: Program> Scheduler<P> {
                 self.held.insert(job.id, held);
             }
             Err(text) => {
-                tracing::error!("hello: {}: R cannot be taken back: {text}", job.id);
+                tracing::error!("hello: {}: R cannot be allocated again: {text}", job.id);
                 raise(cx, job.id);
             }
         }

@@ -95,7 +95,7 @@ impl Collection<'_> {
         })?;
         self.horizon = start.current_epoch;
         if self.horizon == 0 {
-            let text = "there is no checkpoint, so nothing is older than one";
+            let text = "there is no checkpoint, so no blob is older than one";
             return Err(CliError::new(text).with_hint("'flux kvs sync' makes one"));
         }
         self.say(flux, 1, &format!("horizon epoch {}", self.horizon))?;
@@ -195,7 +195,7 @@ impl Collection<'_> {
             })?;
             n_deleted += swept.deleted;
             if swept.cursor <= cursor {
-                return Err(CliError::new("the store does not get on with its sweep"));
+                return Err(CliError::new("the sweep of the store makes no progress"));
             }
             cursor = swept.cursor;
             self.progress

@@ -40,6 +40,6 @@ impl Run for Heaptrace {
             Verb::Stop => "stop",
         };
         let text = format!("{verb}: this version does not trace memory");
-        Err(CliError::new(text).with_hint("brokers and modules are processes: heaptrack(1) can"))
+        Err(CliError::new(text).with_hint("brokers and modules are processes: use heaptrack(1)"))
     }
 }

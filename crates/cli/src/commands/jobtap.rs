@@ -111,7 +111,7 @@ impl Load {
             let (key, value) = text
                 .split_once('=')
                 .map(|_| assignment(text))
-                .ok_or_else(|| CliError::new(format!("{text}: a setting is KEY=VALUE")))?;
+                .ok_or_else(|| CliError::new(format!("{text}: expected KEY=VALUE")))?;
             conf.insert(key.to_owned(), value);
         }
         let request = Request {

@@ -72,8 +72,9 @@ fn note(metadata: &mut Vec<(String, String)>, options: &[String]) -> Result<(), 
             .split_once('=')
             .filter(|(key, _)| Certificate::is_key(key))
         else {
-            let text = format!("--meta={word}: KEY=VALUE expected");
-            return Err(CliError::new(text).with_hint("a key has letters, digits, '-' and '.'"));
+            let text = format!("--meta={word}: expected KEY=VALUE");
+            return Err(CliError::new(text).with_hint("a key consists of letters, digits, '-' and \
+                '.'"));
         };
         if value.contains(['"', '\n', '\r']) {
             let text = format!("--meta={key}: a value is one line without quotes");
@@ -117,8 +118,8 @@ mod tests {
 
     #[test]
     fn what_would_not_be_read_back_is_refused() {
-        check(&["a"], "--meta=a: KEY=VALUE expected");
-        check(&["a_b=1"], "--meta=a_b=1: KEY=VALUE expected");
+        check(&["a"], "--meta=a: expected KEY=VALUE");
+        check(&["a_b=1"], "--meta=a_b=1: expected KEY=VALUE");
         check(&["a=\"x\""], "--meta=a: a value is one line without quotes");
     }
 }

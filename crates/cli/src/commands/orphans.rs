@@ -122,7 +122,7 @@ mod tests {
             topic: "kvs.lookup".to_owned(),
             job: None,
             late: Some(0.25),
-            note: Some("the requester has left".to_owned()),
+            note: Some("the requester has disconnected".to_owned()),
         };
         let rows = [
             heading(),
@@ -138,7 +138,7 @@ mod tests {
         ];
         let expect = [
             "    AGE CAUSE       RANK SENDER                   TOPIC                        JOB          NOTE",
-            "   1.5m after-close    3 module kvs               kvs.lookup                   -            the requester has left",
+            "   1.5m after-close    3 module kvs               kvs.lookup                   -            the requester has disconnected",
             "     0s after-close    3 module kvs               kvs.lookup                   ƒ5",
         ];
         assert_eq!(rows, expect);

@@ -38,7 +38,7 @@ impl Run for PostJobEvent {
         for text in &self.context {
             let (key, value) = text
                 .split_once('=')
-                .ok_or_else(|| CliError::new(format!("{text}: KEY=VALUE is expected")))?;
+                .ok_or_else(|| CliError::new(format!("{text}: expected KEY=VALUE")))?;
             dotted::set(&mut context, key, json_or_text(value))
                 .map_err(|error| CliError::new(error.to_string()))?;
         }

@@ -62,7 +62,7 @@ fn print_path(flux: &mut Flux, layout: &Layout, bindings: Option<&Path>) -> Resu
     let Some(bindings) = bindings else {
         let place = layout.prefix.join("lib/flux");
         return Err(CliError::new("no Python bindings are installed")
-            .with_hint(format!("they belong in {}/pythonX.Y", place.display())));
+            .with_hint(format!("install them in {}/pythonX.Y", place.display())));
     };
     writeln!(flux.out, "{}", bindings.display())?;
     Ok(())

@@ -259,7 +259,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
     };
     match number.parse::<f64>() {
         Ok(number) if number.is_finite() && number >= 0.0 => Ok((number * factor) as u64),
-        _ => Err("not a size: a number with b, k, M or G behind it".to_owned()),
+        _ => Err("not a size: expected a number, optionally with b, k, M or G".to_owned()),
     }
 }
 

@@ -78,7 +78,7 @@ impl SlurmExpirationSync {
             let why = String::from_utf8_lossy(&output.stderr);
             return Err(CliError::new(format!("squeue: {}", why.trim())));
         }
-        end_time(text, zone).ok_or_else(|| CliError::new(format!("squeue: no time: '{text}'")))
+        end_time(text, zone).ok_or_else(|| CliError::new(format!("squeue: not a time: '{text}'")))
     }
 }
 

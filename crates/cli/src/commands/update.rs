@@ -52,7 +52,7 @@ impl Run for Update {
         let mut updates = Map::new();
         for update in &self.updates {
             let Some((name, text)) = update.split_once('=') else {
-                return Err(CliError::new(format!("{update}: not KEY=VALUE")));
+                return Err(CliError::new(format!("{update}: expected KEY=VALUE")));
             };
             let key = key(name);
             let value = match key.as_str() {

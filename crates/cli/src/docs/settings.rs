@@ -17,10 +17,10 @@ fn attributes() -> String {
     let mut page = head(
         "flux-broker-attributes",
         7,
-        "what can be set and read of a broker",
+        "broker attributes",
         "An attribute is set with \\fBflux start \\-S\\fR \\fINAME\\fR=\\fIVALUE\\fR, read with \
-         \\fBflux getattr\\fR and, if it is marked runtime, set again with \\fBflux setattr\\fR. \
-         One that is unknown, not supported or malformed is refused.",
+            \\fBflux getattr\\fR and, if it is marked runtime, changed with \\fBflux \
+            setattr\\fR. Attributes that are unknown, not supported or malformed are refused.",
     );
     page += ".SH ATTRIBUTES\n";
     for attr in names::ALL.iter().filter(|attr| !attr.is(UNSUPPORTED)) {
@@ -62,7 +62,7 @@ fn config() -> String {
     let mut page = head(
         "flux-config",
         5,
-        "keys of the configuration",
+        "configuration keys",
         "The configuration is TOML or JSON. It is read at the start from \\fB\\-\\-config\\-path\\fR, \
          \\fB\\-\\-conf\\fR or $FLUX_CONF_DIR, and changed with \\fBflux config\\fR. In the tables \
          below a key that is unknown, not supported or malformed is refused, and a change with \

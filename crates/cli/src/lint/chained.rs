@@ -100,7 +100,7 @@ impl Party {
                 key: Some(key.to_owned()),
             };
             found.add(place, || {
-                format!("begun when the watch of {changed} told of a change")
+                format!("started when the watch of {changed} reported a change")
             });
         }
         if self.watches.len() < LINT_WATCHES_MAX {

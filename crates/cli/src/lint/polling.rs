@@ -116,7 +116,7 @@ impl Polling {
                 key: None,
             };
             let seconds = question.longest;
-            let why = || format!("asked again every {seconds:.2}s, with the same answer");
+            let why = || format!("repeated every {seconds:.2}s, with the same answer");
             found.add(place, why);
         }
     }

@@ -93,7 +93,7 @@ impl Replaced {
                     "it is followed as a log".to_owned()
                 });
             } else if written.grown >= GROWN_MIN {
-                let why = || "each value has all that was there before".to_owned();
+                let why = || "each value contains the whole value before".to_owned();
                 found.add(place(&commit.who, &key), why);
             }
         } else if has_room {

@@ -120,8 +120,8 @@ impl Unicast {
             let is_addressed = topic.addressed == topic.published;
             let is_answer = topic.answers == topic.published && topic.askers == topic.listeners;
             let why = match (is_addressed, is_answer) {
-                (true, _) => format!("addressed, and heard by {listener} alone"),
-                (_, true) => format!("heard by {listener} alone, each time it has asked"),
+                (true, _) => format!("addressed, and received by {listener} alone"),
+                (_, true) => format!("received by {listener} alone, after each of its requests"),
                 _ => continue,
             };
             if topic.published >= PUBLISHED_MIN {

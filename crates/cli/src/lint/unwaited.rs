@@ -92,6 +92,7 @@ fn look(lookup: &Record, told: &Told, found: &mut Findings) {
         key: lookup.text("key").map(str::to_owned),
     };
     let (topic, version) = (&told.topic, told.version);
-    let why = || format!("{topic} told of version {version}, which the look does not wait for");
+    let why = || format!("{topic} announced version {version}, which the lookup does not wait \
+        for");
     found.add(place, why);
 }

@@ -36,7 +36,8 @@ pub struct Wish {
 pub const SCHEMES: &[(&str, &str)] = &[
     (
         "jobid",
-        "a job by its id, or a path of ids; . .. and / are instances around us",
+        "a job by its id, or a path of ids; . .. and / are the current, parent and root \
+            instances",
     ),
     ("lsf", "a job of LSF by its id"),
     ("pid", "a process by its id"),

@@ -90,7 +90,7 @@ fn without_a_checkpoint_there_is_no_garbage() {
         "gc",
         empty,
         "-- stderr\n\
-        flux-gc: there is no checkpoint, so nothing is older than one\n\
+        flux-gc: there is no checkpoint, so no blob is older than one\n\
         hint: 'flux kvs sync' makes one\n\
         -- code 1\n",
     );

@@ -183,7 +183,7 @@ fn what_is_not_to_be_had_is_said() {
     check(
         "exec --with-imp true",
         instance(|_, _| Vec::new()),
-        "-- stderr\nflux-exec: --with-imp: there is no IMP to run it with\n-- code 1\n",
+        "-- stderr\nflux-exec: --with-imp: no IMP is configured\n-- code 1\n",
     );
 }
 

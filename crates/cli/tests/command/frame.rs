@@ -33,7 +33,7 @@ fn without_a_broker_the_command_says_so() {
     ];
     let expect = "-- stderr\n\
         flux-getattr: flux_open: No such file or directory\n\
-        hint: tried local:///nonexistent/local: no instance runs there: 'flux start' runs one, and FLUX_URI says where it is\n\
+        hint: tried local:///nonexistent/local: no instance is running there: start one with 'flux start', or set FLUX_URI\n\
         -- code 1\n";
     assert_eq!(run(&env, &["getattr", "rank"], ""), expect);
     // Every command says where it looked.

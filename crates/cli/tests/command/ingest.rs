@@ -30,14 +30,14 @@ fn plugins_are_listed() {
     check(
         "job-validator --list-plugins",
         answering(instance),
-        "jobspec           Refuses what is not a jobspec of version 1\n\
+        "jobspec           Refuses jobspecs that are not version 1\n\
          feasibility       Asks the scheduler whether the job could ever run\n\
          require-instance  Refuses large jobs that are not instances of their own\n",
     );
     check(
         "job-frobnicator --list-plugins",
         answering(instance),
-        "defaults     Sets the queue and the time limit where the job does not say\n\
+        "defaults     Sets the default queue and time limit\n\
          constraints  Requires the properties of the queue\n",
     );
 }

@@ -205,7 +205,7 @@ fn what_runs_around_jobs_is_shown() {
 #[test]
 fn memory_is_not_traced() {
     let expect = "-- stderr\nflux-heaptrace: dump: this version does not trace memory\n\
-        hint: brokers and modules are processes: heaptrack(1) can\n-- code 1\n";
+        hint: brokers and modules are processes: use heaptrack(1)\n-- code 1\n";
     assert_eq!(run(&[], &["heaptrace", "dump", "x"], ""), expect);
 }
 

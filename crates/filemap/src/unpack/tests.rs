@@ -164,7 +164,7 @@ fn a_blob_fits_its_region() {
     let object = FileObject::from_json(object).unwrap();
     let growing = target.unpack(&object).unwrap().unwrap();
     let refused = growing.write(&region, b"longer").unwrap_err().to_string();
-    assert_eq!(refused, "f: a blob has 6 bytes in place of 4");
+    assert_eq!(refused, "f: a blob has 6 bytes instead of 4");
     let beyond = Region(2, 4, region.2);
     assert!(growing.write(&beyond, b"text").is_err());
     growing.write(&region, b"text").unwrap();

@@ -214,7 +214,7 @@ impl JobShell {
                 Default::default()
             }
             Err(error) if is_for_now(&error) => {
-                tracing::debug!("{KEY}: will be looked up again: {error}");
+                tracing::debug!("{KEY}: retrying the lookup: {error}");
                 cx.timer(STORE_RETRY, JobShell::recall_array);
                 return;
             }

@@ -123,7 +123,7 @@ impl<B: Bench> Desk<B> {
     }
 
     fn later(cx: &mut Cx<Self>, error: &Refusal) {
-        tracing::debug!("the key-value store is asked again: {error}");
+        tracing::debug!("retrying the request to the key-value store: {error}");
         let wait = Duration::from_millis(DESK_RETRY_MS);
         cx.timer(wait, |_: &mut Self, cx| Self::look_around(cx));
     }

@@ -85,7 +85,7 @@ impl Table {
         for line in text.lines() {
             match serde_json::from_str(line) {
                 Ok(record) => self.apply(record, now),
-                Err(error) => tracing::warn!("a record that cannot be read: {error}"),
+                Err(error) => tracing::warn!("unreadable record: {error}"),
             }
         }
     }
@@ -231,7 +231,7 @@ impl Table {
         let is_over = |name: &&String| self.tasks.get(*name).is_some_and(|held| held.ends <= now);
         let over: Vec<String> = leased.filter(is_over).cloned().collect();
         for name in over {
-            tracing::warn!("task {name}: its lease is over");
+            tracing::warn!("task {name}: its lease expired");
             self.note(Record::Back { name }, now);
         }
     }

@@ -107,7 +107,7 @@ mod tests {
         let low = "kvs.cache-size: must be at least 1M";
         check(size("1023k"), Err(low));
         check(size("0"), Err(low));
-        let form = "kvs.cache-size: must be a number of bytes with k, M or G behind it, or nothing";
+        let form = "kvs.cache-size: must be a number of bytes with an optional k, M or G";
         check(size("much"), Err(form));
         check(serde_json::json!({ "cache-size": 64 }), Err(form));
     }

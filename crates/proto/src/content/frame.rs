@@ -178,7 +178,7 @@ impl Input {
         let mut input = Input(payload.cloned().unwrap_or_default());
         match input.u8()? {
             VERSION => Ok(input),
-            other => Err(BadPayload(format!("version {other} is not known"))),
+            other => Err(BadPayload(format!("unknown version {other}"))),
         }
     }
 
@@ -251,7 +251,7 @@ impl Input {
     fn end(&self) -> Result<(), BadPayload> {
         match self.0.is_empty() {
             true => Ok(()),
-            false => Err(BadPayload("payload has more than was announced".to_owned())),
+            false => Err(BadPayload("payload is longer than announced".to_owned())),
         }
     }
 }

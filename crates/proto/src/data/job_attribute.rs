@@ -54,11 +54,11 @@ const fn row(
 
 /// Every attribute that has a meaning.
 pub const ALL: &[JobAttribute] = &[
-    row("system", Mapping, "What the system acts on", "job-ingest"),
+    row("system", Mapping, "System attributes", "job-ingest"),
     row(
         "user",
         Mapping,
-        "The submitter's own: kept, never read",
+        "User attributes: stored, never read",
         "job-info",
     ),
     row(
@@ -76,14 +76,14 @@ pub const ALL: &[JobAttribute] = &[
     row(
         "system.cwd",
         Text,
-        "Directory in which tasks start",
+        "Working directory of tasks",
         "job-shell, job-list",
     ),
     row("system.queue", Text, "Queue", "job-manager, job-list"),
     row(
         "system.bank",
         Text,
-        "Bank that pays: shown in listings",
+        "Bank to charge: shown in listings",
         "job-list",
     ),
     row(
@@ -96,39 +96,39 @@ pub const ALL: &[JobAttribute] = &[
     row(
         "system.job.name",
         Text,
-        "Name of the job, else that of its command",
+        "Name of the job; default: that of its command",
         "job-list, job-shell",
     ),
     row(
         "system.dependencies",
         List,
-        "What has to happen before the job may run (RFC 26)",
+        "Dependencies of the job (RFC 26)",
         "job-manager",
     ),
     row(
         "system.constraints",
         Mapping,
-        "Nodes that the job needs or must not have (RFC 31)",
+        "Nodes that the job requires or excludes (RFC 31)",
         "sched-simple",
     ),
     row(
         "system.on-lost-server",
         OneOf(&["run", "stop"], "run or stop"),
-        "What tasks do when no broker was reached for as long as `exec.lease` says: they run on, \
-         unless this is `stop`",
+        "Behaviour of tasks when no broker was reached for the time `exec.lease`: they run on, \
+            unless this is `stop`",
         "job-shell",
     ),
     row(
         "system.preemptible-after",
         Duration,
-        "From when on the job may be ended for another; no job ever is",
+        "Time from which on the job may be preempted; no job ever is",
         "nobody needs to",
     ),
     row("system.shell", Mapping, "What follows", "job-ingest"),
     row(
         "system.shell.verbose",
         Int,
-        "As the shell option `verbose`, which wins",
+        "As the shell option `verbose`, which has precedence",
         "job-shell",
     ),
     row(
@@ -158,7 +158,7 @@ pub const ALL: &[JobAttribute] = &[
     row(
         "system.alloc-bypass.R",
         Mapping,
-        "Resources to run on, without asking the scheduler; for the owner only",
+        "Resources to run on, without a scheduler request; for the owner only",
         "job-manager",
     ),
     row("system.exec", Mapping, "What follows", "job-exec"),
@@ -171,7 +171,7 @@ pub const ALL: &[JobAttribute] = &[
     row(
         "system.exec.job_shell",
         Text,
-        "Program to run in place of the job shell",
+        "Program to run instead of the job shell",
         "job-exec",
     ),
     row("system.exec.bulkexec", Mapping, "What follows", "job-exec"),
@@ -184,7 +184,7 @@ pub const ALL: &[JobAttribute] = &[
     row(
         "system.exec.bulkexec.barrier-timeout",
         Duration,
-        "How long the shells of the job may take to meet before they begin",
+        "Time limit for the shells of the job to meet before they begin",
         "job-exec",
     ),
 ];

@@ -89,7 +89,7 @@ crate::refusals! {
         /// The job belongs to another user.
         NotYours => EPERM "",
         /// The job has no elements, or is not known here yet.
-        NoArray => ENOENT "the job is no array, or has not begun",
+        NoArray => ENOENT "the job is not an array, or has not begun",
         /// Another shell hands out its elements.
         NotLeading => EINVAL "only the leading shell keeps the array's book",
         /// Not an idset.

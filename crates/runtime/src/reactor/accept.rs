@@ -70,7 +70,7 @@ impl<N: Node> Reactor<N> {
             && let Some(stream) = doors.next(Door::Modules, now, &self.poller)
         {
             let Some(group) = group_of(&stream) else {
-                tracing::error!("a process that is no module of ours was turned away");
+                tracing::error!("refused a process that is not a module of this broker");
                 continue;
             };
             let own = self.peers.budget.own();
@@ -90,7 +90,7 @@ impl<N: Node> Reactor<N> {
     /// Closes connections to the modules' socket whose time to greet is up.
     pub(super) fn close_silent(&mut self) {
         while let Some(peer) = self.greetings.expired(self.clock.now().mono) {
-            tracing::warn!("a connection to the modules' socket said nothing: closed");
+            tracing::warn!("closed a silent connection to the modules' socket");
             self.drop_conn(peer);
         }
     }

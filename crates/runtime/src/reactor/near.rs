@@ -82,7 +82,7 @@ impl<N: Node> Reactor<N> {
         while let Some(near) = &mut self.near
             && let Some(peer) = near.newcomers.expired(now)
         {
-            tracing::warn!("a connection to the brokers' socket said nothing: closed");
+            tracing::warn!("closed a silent connection to the brokers' socket");
             self.drop_conn(peer);
         }
     }

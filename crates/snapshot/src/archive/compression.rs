@@ -127,7 +127,7 @@ pub fn unpack(input: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     let mut first = Vec::new();
     (&mut input).take(8).read_to_end(&mut first)?;
     if let Some((_, name)) = FOREIGN.iter().find(|(magic, _)| first.starts_with(magic)) {
-        let text = format!("this is {name}, which is not read here: unpack it first");
+        let text = format!("this is {name}, which is not supported here: unpack it first");
         return Err(io::Error::other(text));
     }
     let kind = match first.as_slice() {
@@ -171,7 +171,7 @@ mod tests {
         let text = unpacked.err().map(|error| error.to_string());
         assert_eq!(
             text.as_deref(),
-            Some("this is zstd, which is not read here: unpack it first")
+            Some("this is zstd, which is not supported here: unpack it first")
         );
     }
 }

@@ -102,7 +102,7 @@ fn member_of<R: Read>(mut entry: Entry<'_, R>, bytes_max: u64) -> io::Result<Opt
 fn damaged(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(_) => error,
-        None => io::Error::other("damaged, or no tar archive"),
+        None => io::Error::other("damaged, or not a tar archive"),
     }
 }
 

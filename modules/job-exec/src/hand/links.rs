@@ -59,7 +59,7 @@ impl JobExec {
             match below.filter(is_below) {
                 None => {
                     let rank = request.rank;
-                    tracing::error!("rank {rank} joins from elsewhere: refused");
+                    tracing::error!("rank {rank} is not below this broker: its join is refused");
                     stream.end(cx, Err(JoinError::NotBelow.refusal()));
                 }
                 Some(below) => {
@@ -336,7 +336,7 @@ impl JobExec {
         };
         let below = &link.below;
         if !request.parts.iter().all(|held| held.ranks.is_subset(below)) {
-            tracing::error!("rank {rank} speaks for ranks that are not below it: refused");
+            tracing::error!("rank {rank} reports ranks that are not below it: refused");
             return reply.send(cx, Err(JoinError::NotBelow));
         }
         for held in request.parts {

@@ -94,7 +94,7 @@ impl JobExec {
     /// theirs.
     fn take_part(&mut self, cx: &mut Cx<Self>, id: JobId, lease: &str, launch: &Launch) {
         let Ok(task) = launch.job.parse::<Task>() else {
-            return tracing::error!("job={id}: a job that cannot be read is not started");
+            return tracing::error!("job={id}: malformed: not started");
         };
         if self
             .hand

@@ -433,7 +433,7 @@ impl JobExec {
             sender: Some(format!("job shell {lease}")),
             userid: task.map(|task| task.userid),
             job: Some(id),
-            note: Some("another shell has its place".to_owned()),
+            note: Some("another shell has replaced it".to_owned()),
         });
     }
 

@@ -33,7 +33,7 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
         return rebind(core, cx, &start, message);
     }
     if core.outcomes.tell(cx, id, &message, start.reattach) {
-        return tracing::info!("job={id}: is over: told again");
+        return tracing::info!("job={id}: has ended: reporting its end again");
     }
     let (kind, problem) = match Mock::of(&start.jobspec) {
         None => {
@@ -90,7 +90,7 @@ fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, start: &Start, message: Mess
     };
     if job.answers_to(cx, &message) {
         // It asks for what it has replayed, and again after our greeting.
-        return tracing::debug!("job={id}: asked to start twice");
+        return tracing::debug!("job={id}: second start request");
     }
     job.rebind(message, start.reattach, start.together);
     if job.log.handed.is_some() {

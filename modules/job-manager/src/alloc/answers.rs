@@ -22,7 +22,7 @@ impl JobManager {
     pub(crate) fn alloc_answered(&mut self, cx: &mut Cx<Self>, response: &Message) {
         if let Kind::Response { errnum: 1.., .. } = response.kind {
             let text = response.error_text().unwrap_or("no such service");
-            tracing::debug!("the scheduler is gone: {text}");
+            tracing::debug!("the scheduler disconnected: {text}");
             return self.lose_scheduler(cx);
         }
         let reply = match AllocReply::decode(response.payload()) {
@@ -63,7 +63,8 @@ impl JobManager {
         let id = reply.id;
         let has_r = self.jobs.active(id).is_some_and(|job| job.r.is_some());
         let (Some(r), false) = (reply.r, has_r) else {
-            return self.scheduler_erred(cx, &format!("job={id} has R already, or got none"));
+            return self.scheduler_erred(cx, &format!("job={id} has R already, or was not \
+                allocated any"));
         };
         if let Err(error) = Rset::decode(r.as_str()) {
             return self.scheduler_erred(cx, &format!("job={id}: {error}"));

@@ -36,7 +36,8 @@ impl Head {
             (1, _) => Ok(Head { sum: None, ..head }),
             (VERSION, Some(_)) => Ok(head),
             (VERSION, None) => Err("it lacks what the log must come to".to_owned()),
-            (version, _) => Err(format!("version {version} of the job log is not known")),
+            (version, _) => Err(format!("version {version} of the job log is unknown: it was \
+                written by a later version")),
         }
     }
 }
@@ -75,7 +76,7 @@ mod tests {
         );
         check(
             r#"{"version":3}"#,
-            Err("version 3 of the job log is not known"),
+            Err("version 3 of the job log is unknown"),
         );
         assert!(Head::decode(b"garbage").is_err());
         assert!(Head::decode(b"").is_err());

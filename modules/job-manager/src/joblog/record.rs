@@ -126,7 +126,7 @@ impl<'de> Deserialize<'de> for Blob {
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum Damage {
     /// Another version's.
-    #[error("version {0} of the job log is not known")]
+    #[error("version {0} of the job log is unknown")]
     Version(u8),
     /// The checksum does not fit.
     #[error("checksum mismatch")]

@@ -127,7 +127,7 @@ impl JobLog {
         let known = self.ring.segments.get(&segment);
         let frames = match known.is_some_and(|it| it.bytes == bytes.len()) {
             true => record::decode(bytes),
-            false => Err(Damage::Malformed("its length is another".to_owned())),
+            false => Err(Damage::Malformed("its length differs".to_owned())),
         };
         let frames = frames.inspect_err(|_| self.ring.cleaning = Cleaning::Failed)?;
         let records = frames.into_iter().flatten();

@@ -143,7 +143,7 @@ impl Policies {
             }
         }
         if keys::POLICY_SCHEDULER.value(conf).is_some() {
-            tracing::warn!("[policy.scheduler] does nothing: our schedulers do not read it");
+            tracing::warn!("[policy.scheduler] has no effect: our schedulers do not read it");
         }
     }
 

@@ -142,7 +142,7 @@ impl JobManager {
         let (sum, head) = (self.joblog.sum(), replay.head.and_then(|head| head.sum));
         if let Some(head) = head.filter(|head| *head != sum) {
             replay.log_table = Some(std::mem::take(&mut self.joblog).into_table());
-            let why = format!("it comes to {sum}; its head says {head}");
+            let why = format!("its sum is {sum}; its head has {head}");
             return self.damaged(LOG_KEY, &why);
         }
         self.joblog.completed();

@@ -476,6 +476,6 @@ fn set_aside(cx: &mut Cx<JobManager>, id: JobId, reason: String) {
             Err(error) => tracing::error!("{}: {error}", id.kvs_path()),
         }
         core.batch.op(Op::put(format!("{place}.reason"), reason));
-        tracing::error!("job {id} is set aside in {place}");
+        tracing::error!("job {id} was moved to {place}");
     });
 }

@@ -62,7 +62,7 @@ fn jobs_beyond_the_limit_are_refused_or_taken_at_once() {
         assert!(told.contains(expect), "{on_failure}: {said:?}");
     };
     let text =
-        format!(r#"[[100002,"policy site: {REMOTE_JOBS_MAX} jobs wait for its answer already"]]"#);
+        format!(r#"[[100002,"policy site: {REMOTE_JOBS_MAX} jobs are waiting for its answer already"]]"#);
     check("refuse", &text);
     check("allow", r#"{"errors":[]}"#);
 }

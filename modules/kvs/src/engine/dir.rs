@@ -256,7 +256,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
                 let mut entries = Vec::new();
                 while let Some(entry) = map.next_entry::<&'a RawValue, &'a RawValue>()? {
                     if !entry.1.get().starts_with('{') {
-                        return Err(A::Error::custom("an entry is no object"));
+                        return Err(A::Error::custom("an entry is not an object"));
                     }
                     entries.push(entry);
                 }

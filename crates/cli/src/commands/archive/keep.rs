@@ -98,7 +98,7 @@ impl Keep {
         match digest == blobref.digest() {
             true => Ok(()),
             false => Err(CliError::new(
-                "content store: a blob was stored under another name",
+                "content store: a blob was stored under a different name",
             )),
         }
     }

@@ -69,7 +69,7 @@ impl Set {
             CliError::new(format!("'{}' does not have the requested type", self.value))
         })?;
         if value.is_null() {
-            return Err(CliError::new("null is no value").with_hint("see 'flux config unset'"));
+            return Err(CliError::new("null is not a value").with_hint("see 'flux config unset'"));
         }
         let mut table = flux.connect()?.rpc(&config::Get)?.0;
         let set = dotted::set(&mut table, &self.key, value);

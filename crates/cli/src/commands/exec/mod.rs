@@ -102,7 +102,7 @@ impl Run for Exec {
 
     fn run(mut self, flux: &mut Flux) -> Result<(), CliError> {
         if self.with_imp {
-            return Err(CliError::new("--with-imp: there is no IMP to run it with"));
+            return Err(CliError::new("--with-imp: no IMP is configured"));
         }
         let mut handle = flux.connect()?;
         let ranks = self.targets(&mut handle)?;

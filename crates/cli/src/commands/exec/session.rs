@@ -58,7 +58,7 @@ pub(super) struct Session {
 
 /// Error for an unexpected response of a server.
 pub(super) fn surprise() -> Refusal {
-    Refusal::new(Errno::EPROTO, "an unexpected response came")
+    Refusal::new(Errno::EPROTO, "unexpected response")
 }
 
 impl Session {

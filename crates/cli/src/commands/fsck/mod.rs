@@ -173,8 +173,8 @@ impl Fsck {
             n_errors += 1;
             progress.clear(flux)?;
             if key.names().is_empty() {
-                let hint = "an older checkpoint may be whole: see 'flux content checkpoint list', \
-                    and --rootref";
+                let hint = "an older checkpoint may be intact: see 'flux content checkpoint \
+                    list', and --rootref";
                 return Err(CliError::new(text).about("root directory").with_hint(hint));
             }
             flux.warn(format!("{key}: {text}"))?;

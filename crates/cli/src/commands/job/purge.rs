@@ -32,7 +32,7 @@ impl Purge {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let is_limited = self.age_limit.is_some() || self.num_limit.is_some();
         if self.ids.is_empty() && !is_limited {
-            flux.warn("neither ids nor a limit are given: nothing is purged")?;
+            flux.warn("neither ids nor a limit given: nothing is purged")?;
         }
         let mut handle = flux.connect()?;
         let before = inactive(&mut handle)?;

@@ -21,7 +21,7 @@ pub struct Timeleft {
 
 impl Timeleft {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let unset = || CliError::usage("FLUX_JOB_ID is not set, and no job is named");
+        let unset = || CliError::usage("FLUX_JOB_ID is not set: name a job");
         let from_env = || flux.env.get("FLUX_JOB_ID").map(str::to_owned);
         let text = self.id.clone().or_else(from_env).ok_or_else(unset)?;
         let bad = |_| CliError::new(format!("failed to parse jobid {text}"));

@@ -132,5 +132,5 @@ impl Rfc9 {
 fn size(handle: &mut Handle) -> Result<u32, CliError> {
     let size = handle.attr("size")?;
     size.parse()
-        .map_err(|_| CliError::new(format!("{size} is no number")).about("size"))
+        .map_err(|_| CliError::new(format!("{size} is not a number")).about("size"))
 }

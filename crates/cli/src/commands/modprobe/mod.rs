@@ -79,6 +79,6 @@ impl RunFile {
         let file = self.words.last().map_or("", String::as_str);
         CliError::new(text)
             .about(file)
-            .with_hint("executables in rc1.d and rc3.d run at the start and the end")
+            .with_hint("put executables into rc1.d and rc3.d instead")
     }
 }

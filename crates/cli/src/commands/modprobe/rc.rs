@@ -131,7 +131,8 @@ impl Start {
             false => None,
         };
         if archive.as_deref() == Some("auto") {
-            let text = "content.restore=auto cannot go with changes of modules: name the archive";
+            let text = "content.restore=auto cannot be combined with changes of modules: name \
+                the archive";
             return Err(CliError::new(text));
         }
         if archive.is_some() {

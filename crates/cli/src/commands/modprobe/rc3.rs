@@ -28,7 +28,7 @@ impl Rc3 {
         // The broker dumps when all others have exited.
         let dump = live.attr(names::CONTENT_DUMP.name)?;
         if dump.is_some_and(|path| !path.is_empty()) && loaded.remove("content") {
-            flux.note("content stays for the broker, which dumps it")?;
+            flux.note("content is left to the broker, which dumps it")?;
         }
         let line = reversed(&live.known, &loaded).map_err(CliError::new)?;
         let extra = live.variable(flux, EXTRA);

@@ -28,7 +28,7 @@ const FORMATS: Formats = Formats {
         },
         Named {
             name: "policy",
-            about: "Show the limits that are configured",
+            about: "Show the configured limits",
             text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
             {color_started}{started:>2}{color_off} {defaults.timelimit!F:>8} \
             {limits.timelimit!F:>8} {limits.range.nnodes:>10} {limits.range.ncores:>10} \
@@ -36,7 +36,7 @@ const FORMATS: Formats = Formats {
         },
         Named {
             name: "nodes",
-            about: "Show how many nodes there are by state",
+            about: "Show the number of nodes by state",
             text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
             {color_started}{started:>2}{color_off} {resources.all.nnodes:>6} \
             {resources.up.nnodes:>6} {resources.down.nnodes:>6} \

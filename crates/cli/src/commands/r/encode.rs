@@ -91,7 +91,7 @@ impl Encode {
             return Ok(node);
         }
         if self.local {
-            return local::node(&hostname()?).ok_or_else(|| CliError::new("no core was found"));
+            return local::node(&hostname()?).ok_or_else(|| CliError::new("no core found"));
         }
         let cores = idset("cores", self.cores.as_deref().unwrap_or("0"))?;
         let mut node = Node::with_cores(&hostname()?, cores);

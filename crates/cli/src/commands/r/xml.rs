@@ -16,7 +16,7 @@ const COPROCESSOR: &str = "5";
 /// Resources of a host. Its host is empty when the file does not say it.
 pub fn node(xml: &str) -> Result<Node, String> {
     if !xml.contains("<topology") {
-        return Err("not a topology of hwloc".to_owned());
+        return Err("not an hwloc topology".to_owned());
     }
     let (mut n_cores, mut host) = (0_u32, "");
     let mut n_gpus: BTreeMap<&str, u32> = BTreeMap::new();
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_no_machine_is_refused() {
-        check("", "not a topology of hwloc");
+        check("", "not an hwloc topology");
         check(
             "<topology><object type=\"Machine\"/>",
             "the topology has no core",

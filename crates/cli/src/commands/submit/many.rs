@@ -104,7 +104,8 @@ impl Template {
         }
         options.array = array.option()?;
         if options.array.is_some() && (many.cc.is_some() || many.bcc.is_some()) {
-            let text = "--array makes one job of many tasks: it cannot be used with --cc or --bcc";
+            let text = "--array makes one job of many tasks: it cannot be combined with --cc or \
+                --bcc";
             return Err(CliError::new(text));
         }
         Ok(Template { options, many })

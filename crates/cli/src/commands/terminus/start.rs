@@ -72,7 +72,7 @@ impl Start {
         let rank = handle.rank()?;
         if self.server.rank.is_some_and(|wanted| wanted != rank) {
             let text = format!("no server running at {}", self.server.name());
-            let hint = format!("one can be started on rank {rank} alone, where we are");
+            let hint = format!("it can only be started on rank {rank}, the local one");
             return Err(CliError::new(text).with_hint(hint));
         }
         let mut server = Command::new(program("flux-terminus-server")?);

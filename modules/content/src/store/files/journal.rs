@@ -71,7 +71,7 @@ impl Journal {
         if newest > number {
             n_lost += n_unsaid;
             damage.note(&format!(
-                "{shown}: lines {} to {newest} are missing, and what was changed with them",
+                "{shown}: lines {} to {newest} are missing, with their changes",
                 number + 1
             ));
         }
@@ -82,7 +82,7 @@ impl Journal {
             state.number = newest.max(number);
             journal.compact(&state, true)?;
         } else if n_unsaid > 0 {
-            tracing::warn!("{shown}: the last batch was never complete");
+            tracing::warn!("{shown}: the last batch was incomplete");
         }
         if witnessed.is_none() && number > 0 {
             damage.note(&format!(
@@ -99,7 +99,8 @@ impl Journal {
             .map(aside)
             .find(|path| !path.exists());
         let Some(path) = free else {
-            let many = format!("there are {DAMAGED_FILES_MAX} damaged files of records already");
+            let many = format!("there are {DAMAGED_FILES_MAX} damaged files of records already: \
+                move them away");
             return Err(Failure::Lost(many));
         };
         let (folder, shown) = (self.folder.display(), path.display());

@@ -230,7 +230,7 @@ impl Backing for Files {
             let (name, base) = (name?, base?);
             let blob = self.blobs.load(&base)?.and_then(Result::ok);
             let Some(blob) = blob.and_then(|blob| edit.apply(&blob)) else {
-                let text = format!("blob {base} is missing or damaged, and {name} is made of it");
+                let text = format!("blob {base} is missing or damaged, and {name} is based on it");
                 return Ok(Err(Refusal::new(Errno::ENOENT, text)));
             };
             self.store(&name, &blob)?;

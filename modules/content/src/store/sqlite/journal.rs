@@ -256,13 +256,13 @@ impl Journal {
                     at = base_of(edit)?;
                 }
                 _ if edits.is_empty() => return Ok(None),
-                _ => return Ok(Some(Err(format!("{at}, of which it is made, is missing")))),
+                _ => return Ok(Some(Err(format!("{at}, its base, is missing")))),
             }
         };
         while let Some(edit) = edits.pop() {
             match edit.apply(&blob) {
                 Some(made) => blob = made,
-                None => return Ok(Some(Err("it is made of another blob".to_owned()))),
+                None => return Ok(Some(Err("it is based on another blob".to_owned()))),
             }
         }
         Ok(Some(Ok(blob)))
@@ -286,7 +286,7 @@ impl Journal {
             )),
             None => Err(Refusal::new(
                 Errno::ENOENT,
-                format!("blob {base} is missing, and another is made of it"),
+                format!("blob {base} is missing, and another is based on it"),
             )),
         })
     }
@@ -487,7 +487,7 @@ fn make(db: &Connection, texts: &mut Texts, name: &BlobRef, edit: &Edit) -> Resu
     };
     let blob = text.and_then(|text| edit.apply(&text));
     let blob = blob.filter(|blob| BlobRef::of(name.kind(), blob) == *name);
-    blob.ok_or_else(|| Failure::Damaged(format!("blob {base}, of which {name} is made")))
+    blob.ok_or_else(|| Failure::Damaged(format!("blob {base}, the base of {name}")))
 }
 
 #[cfg(test)]

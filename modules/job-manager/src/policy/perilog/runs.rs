@@ -69,7 +69,7 @@ impl Perilog {
             return;
         }
         if look.is_ending {
-            return tracing::info!("{}: no epilog while the instance ends", job.id);
+            return tracing::info!("{}: no epilog: the instance is shutting down", job.id);
         }
         self.start(look, job, Kind::Epilog, wants);
     }

@@ -77,7 +77,7 @@ impl Remote {
 
     fn answered_well(&mut self) {
         if self.failure.take().is_some() {
-            tracing::info!("policy {}: answers again", self.settings.service);
+            tracing::info!("policy {}: answering again", self.settings.service);
         }
     }
 

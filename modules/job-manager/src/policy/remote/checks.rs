@@ -90,7 +90,7 @@ impl Checks {
             }
         }
         for id in said.keys() {
-            tracing::warn!("a policy refuses job {id}, about which it was not asked");
+            tracing::warn!("a policy rejected job {id}, about which it was not asked");
         }
         done
     }

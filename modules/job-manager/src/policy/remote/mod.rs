@@ -71,7 +71,7 @@ impl Policy for Remote {
     ) {
         if !self.checks.add(ticket, jobs) {
             let n = self.checks.len();
-            let text = self.failed(format!("{n} jobs wait for its answer already"));
+            let text = self.failed(format!("{n} jobs are waiting for its answer already"));
             let all = jobs.iter().map(|job| job.id);
             wants.verdict(ticket, self.settings.on_failure(all, &text));
         }

@@ -43,7 +43,7 @@ impl Elements {
             Value::Object(jobspec) => spec_of(&Jobspec::from_object(jobspec)),
             _ => None,
         };
-        let spec = spec.ok_or_else(|| CliError::new(format!("{id}: the job is no array")))?;
+        let spec = spec.ok_or_else(|| CliError::new(format!("{id}: the job is not an array")))?;
         let r = lookup(handle, id, "R", JSON_DECODE | CURRENT)?;
         let r: Option<Rset> = r.and_then(|r| serde_json::from_value(r).ok());
         // Elements in the shells are requested first: those that end meanwhile are in the

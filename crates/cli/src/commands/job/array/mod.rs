@@ -45,14 +45,14 @@ impl Array {
             let n_ended = count(&changed.waiting);
             let n_ending = count(&changed.running);
             flux.line(format_args!(
-                "{n_ended} will not begin, {n_ending} are being ended"
+                "{n_ended} will not start, {n_ending} are being killed"
             ))?;
             return Ok(());
         }
         if let Some(text) = &self.retry {
             let indices = idset("--retry", text)?;
             let changed = ask(&mut handle, id, "array-retry", &ArrayRetry { indices })?;
-            flux.line(format_args!("{} run again", count(&changed.waiting)))?;
+            flux.line(format_args!("{} rerun", count(&changed.waiting)))?;
             return Ok(());
         }
         let elements = Elements::find(&mut handle, id)?;
@@ -88,7 +88,7 @@ where
 {
     let over = || {
         let text =
-            format!("{id}: the job is not running: elements can be changed only while it is");
+            format!("{id}: the job is not running: its elements can no longer be changed");
         CliError::new(text)
     };
     let shell = Shell::find(handle, id)?.ok_or_else(over)?;

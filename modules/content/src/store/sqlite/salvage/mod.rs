@@ -67,7 +67,7 @@ pub fn salvage(
     let (shown, why) = (aside.display(), why.what());
     let path_shown = path.display();
     damage.note(&format!(
-        "{path_shown}: {why}; kept as {shown}, and what can be read is taken over"
+        "{path_shown}: {why}; kept as {shown}, and readable data are recovered"
     ));
     let fresh = beside(path, ".fresh");
     delete(&fresh)?;
@@ -119,7 +119,7 @@ fn rebuild(
         return Ok(Err("nothing in it can be read".to_owned()));
     }
     tracing::warn!(
-        "{}: took over {} blobs and dropped {}",
+        "{}: recovered {} blobs and dropped {}",
         fresh.display(),
         found.blobs,
         found.damaged
@@ -155,7 +155,8 @@ fn put_aside(path: &Path) -> Result<PathBuf, Failure> {
             }
         }
     }
-    let many = format!("there are {DAMAGED_FILES_MAX} damaged files beside it already");
+    let many = format!("there are {DAMAGED_FILES_MAX} damaged files beside it already: move them \
+        away");
     Err(Failure::Lost(many))
 }
 

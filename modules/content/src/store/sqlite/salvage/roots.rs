@@ -77,7 +77,7 @@ pub fn choose(
     let checkpoints = checkpoints::get(db)?;
     let candidates = candidates(&kept, &checkpoints, made);
     let Some(newest) = candidates.first() else {
-        damage.note("there is neither a root nor a checkpoint: everything begins again");
+        damage.note("there is neither a root nor a checkpoint: starting with an empty store");
         return Ok(Ok(()));
     };
     let (newest_version, mut second) = (newest.version, None);
@@ -138,7 +138,7 @@ fn take(
     let version = candidate.version;
     if version < newest {
         damage.note(&format!(
-            "primary goes on from version {version}: what was changed up to version {newest} is lost"
+            "primary continues from version {version}: changes up to version {newest} are lost"
         ));
     }
     match &candidate.origin {
@@ -147,7 +147,7 @@ fn take(
             drop_namespaces(db, kept, damage)?;
             if !kept.iter().any(|record| record.key == CHECKPOINT) {
                 // They would be taken for newer than the records.
-                drop_checkpoints(db, checkpoints, "the records do not know of it", damage)?;
+                drop_checkpoints(db, checkpoints, "the records do not contain it", damage)?;
             }
         }
         Origin::Checkpoint(at) => {
