@@ -58,7 +58,7 @@ impl Default for Attrs {
 }
 
 impl Attrs {
-    /// Sets what `-S NAME=VALUE` or `-S NAME` says.
+    /// Sets an attribute given as `-S NAME=VALUE` or `-S NAME`.
     pub fn set_from_command_line(&mut self, text: &str) -> Result<(), CommandLineError> {
         let (name, value) = match text.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -91,7 +91,7 @@ impl Attrs {
         self.given.contains(attr.name)
     }
 
-    /// Sets what `[tbon]` says, except those that the command line has set already.
+    /// Sets attributes from `[tbon]`, except those that the command line has set already.
     pub fn set_from_config(&mut self, conf: &Object) {
         let keys = config::keys::ALL.iter();
         for key in keys.filter(|key| key.status == config::keys::Status::Attribute) {
@@ -105,7 +105,7 @@ impl Attrs {
         }
     }
 
-    /// Sets what the broker itself knows.
+    /// Sets an attribute that the broker itself knows.
     pub fn put(&mut self, attr: &Attr, value: impl Into<String>) {
         self.values.insert(attr.name.to_owned(), Some(value.into()));
     }

@@ -1,5 +1,5 @@
-//! The programs on the local socket: who they are, what each has sent and got, and which
-//! services have to hear of its end. Their messages are handled in `programs.rs`.
+//! The programs on the local socket: their users, their message counts, and the services
+//! to notify when they disconnect. Their messages are handled in `programs.rs`.
 
 use std::collections::BTreeMap;
 

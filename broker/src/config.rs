@@ -1,5 +1,5 @@
-//! Configuration from files, one TOML or JSON file or a folder whose `*.toml` are merged
-//! table by table, and from what goes over them on the command line.
+//! Configuration from files, one TOML or JSON file or a directory whose `*.toml` are
+//! merged table by table, and from overrides of the command line.
 
 use std::path::Path;
 

@@ -1,17 +1,17 @@
 //! Limit on large responses on their way from a module to one client.
 //!
-//! Reads whose answers may be large are handed to a module only as far as the client reads
-//! what it gets: as many as are expected to fit into a window, one at least, and none while
+//! Read requests whose answers may be large are given to a module only as fast as the
+//! client reads: as many as are expected to fit into a window, one at least, and none while
 //! the client is behind with reading. So who does not read waits alone, and a burst of one
 //! client goes between the requests of others. The size of responses is learned from each
 //! one; the first goes alone, and small ones soon go by the thousand.
 //!
 //! Nobody waits for ever on another client. Only methods that are declared `bulk` have to
-//! wait: a module answers them from what there is, never after another request of the same
-//! client. Later requests of the client to the same module wait too, because they must not
-//! overtake; the broker goes on reading, so the client can always come to read. Requests of
-//! modules do not wait at all: they are few, modules always read, and an answer to a client
-//! may need them.
+//! wait: a module answers them from its present state, never after another request of the
+//! same client. Later requests of the client to the same module wait too, because they must
+//! not overtake; the broker goes on reading, so the client can always come to read.
+//! Requests of modules do not wait at all: they are few, modules always read, and an answer
+//! to a client may need them.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -159,7 +159,8 @@ impl Credit {
         todo
     }
 
-    /// A module's process has ended: what it had is answered for, or handed on in any case.
+    /// Handles the end of a module's process: its requests are answered, or handed on in
+    /// any case.
     pub fn module_ended(&mut self, module: ModuleId) {
         let lanes = self.flows.keys().filter(|(_, of)| *of == module);
         let mut lanes: Vec<Lane> = lanes.copied().collect();
@@ -172,7 +173,7 @@ impl Credit {
         }
     }
 
-    /// A module is unloaded: gives what waits for it.
+    /// Handles the unloading of a module: returns the messages that wait for it.
     pub fn module_unloaded(&mut self, module: ModuleId) -> Vec<Message> {
         let of_module = |lane: &Lane, _: &mut Flow| lane.1 == module;
         let mut left: Vec<(Lane, Flow)> = self.flows.extract_if(of_module).collect();
@@ -228,7 +229,8 @@ impl Broker {
         self.credit.admit(peer, module, request, is_bulk)
     }
 
-    /// Streams may wait for what others do, and what has no answer needs no credit.
+    /// Streams may wait for actions of others, and requests without a response need no
+    /// credit.
     pub(crate) fn is_bulk(&self, message: &Message) -> bool {
         let is_once = !message.has(Flags::STREAMING) && !message.has(Flags::NORESPONSE);
         is_once && self.bulk.contains(message.topic())
@@ -242,7 +244,7 @@ impl Broker {
         }
     }
 
-    /// Hands on what has waited and may go.
+    /// Sends waiting requests that may go.
     pub(crate) fn hand_due(&mut self, cx: &mut Cx<Broker>) {
         while let Some((module, request)) = self.credit.next_due() {
             self.send_to_module(cx, module, request);

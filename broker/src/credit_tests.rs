@@ -18,7 +18,7 @@ fn message(topic: &str, tag: u32) -> Message {
     Message::request(topic, tag)
 }
 
-/// Tags of what goes on, in order.
+/// Tags of the requests that are sent, in order.
 fn due(credit: &mut Credit) -> Vec<u32> {
     let mut tags = Vec::new();
     while let Some((_, message)) = credit.next_due() {

@@ -64,8 +64,8 @@ impl Archives {
         self.dump == Dump::Running
     }
 
-    /// With which arguments a default module is loaded: what is restored takes the place
-    /// of everything.
+    /// Arguments with which a default module is loaded: a restored archive replaces
+    /// everything.
     pub fn module_args(&self, module: &str) -> Vec<String> {
         match (module, &self.restore) {
             ("content", Restore::Due(_)) => vec!["truncate".to_owned()],
@@ -73,7 +73,8 @@ impl Archives {
         }
     }
 
-    /// The command that checks or restores has ended: what was checked is restored next.
+    /// Handles the end of the command that checks or restores: a checked archive is
+    /// restored next.
     fn step_restore(&mut self, is_ok: bool) {
         self.restore = match std::mem::take(&mut self.restore) {
             Restore::Checking(path) if is_ok => Restore::Due(path),

@@ -13,7 +13,8 @@ use crate::limits::EXPIRY_LOOK_MS;
 use crate::router::{Hop, Stop};
 
 impl Broker {
-    /// A message goes on with what is left. Programs that are not ours would not know of it.
+    /// A message is sent with the time that is left. Programs that are not ours would not
+    /// know of it.
     pub(crate) fn gives_deadline(&self, to: Hop, message: &mut Message) {
         if message.deadline_ms == 0 {
             return;
@@ -75,7 +76,7 @@ mod tests {
         request
     }
 
-    /// The errors that a client was answered with, and what is behind their text.
+    /// The errors sent to a client, with the notes behind their text.
     fn errors(probe: &mut Probe, client: PeerId) -> Vec<(u32, u32, String)> {
         let mut errors = Vec::new();
         while let Some(answer) = probe.heard(client) {

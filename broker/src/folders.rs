@@ -1,4 +1,4 @@
-//! The broker's folders: rundir for sockets, statedir for what must last.
+//! The broker's directories: rundir for sockets, statedir for persistent data.
 
 #![allow(
     clippy::disallowed_methods,

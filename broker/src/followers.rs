@@ -1,5 +1,5 @@
-//! Clients that follow a stream of ours, each with what it wants of it. Every service of
-//! the broker that has such a stream owns one of these.
+//! Clients that follow a stream of ours, each with its filter. Every service of the
+//! broker that has such a stream owns one of these.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ impl<M: Method, W> Followers<M, W> {
         }
     }
 
-    /// Tells each what it is to be told, if anything.
+    /// Sends each follower its response, if there is one.
     pub fn tell_each(&mut self, cx: &mut Cx<Broker>, response: impl Fn(&W) -> Option<M::Response>) {
         for (wish, stream) in self.streams.values_mut() {
             if let Some(response) = response(wish) {

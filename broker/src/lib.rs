@@ -1,10 +1,10 @@
 //! The broker: routes messages between modules and programs, answers for itself,
 //! starts modules and starts them again, and lives through its states.
 //!
-//! Read on in `core.rs` (what it knows), `router/` (where messages go), `tree/` (other
-//! brokers), `lifecycle.rs` (how it lives), and `services/` (what it answers). `main.rs` and
-//! `setup.rs` are the edge: arguments, folders, sockets. It must never look into a
-//! payload to route a message, and never wait.
+//! The state is in `core.rs`, routing in `router/`, other brokers in `tree/`, the life cycle
+//! in `lifecycle.rs`, and the services in `services/`. `main.rs` and `setup.rs` are the
+//! edge: arguments, folders, sockets. It must never look into a payload to route a message,
+//! and never wait.
 
 mod access;
 mod armed;

@@ -4,10 +4,10 @@
 /// answered EHOSTUNREACH at once.
 pub const HELD_REQUESTS_MAX: usize = 65_536;
 
-/// Of those, what all guests together may have.
+/// Of those, the share of all guests together.
 pub const HELD_OF_GUESTS_MAX: usize = HELD_REQUESTS_MAX / 2;
 
-/// Of those, what one guest may have over all its connections.
+/// Of those, the share of one guest over all its connections.
 pub const HELD_OF_GUEST_MAX: usize = 8_192;
 
 /// Time for which a request is held for a restarting module, in seconds. After that it is
@@ -15,29 +15,30 @@ pub const HELD_OF_GUEST_MAX: usize = 8_192;
 pub const HOLD_S: u64 = 30;
 
 /// Restarts of one module within [`RESTART_WINDOW_S`], none of which has answered a
-/// request. When there would be one more the module is given up: it is unloaded, what is
-/// held for it is answered ENOSYS, and its services are unknown. A process that is killed
-/// from outside, or that ends for want of room, is not broken and never given up.
+/// request. When there would be one more the module is given up: it is unloaded, requests
+/// held for it are answered ENOSYS, and its services are unknown. A process that is
+/// killed from outside, or that ends for want of room, is not broken and never given up.
 pub const RESTARTS_MAX: usize = 10;
 
 /// See [`RESTARTS_MAX`], in seconds.
 pub const RESTART_WINDOW_S: u64 = 60;
 
 /// Processes of a module that may die with one and the same request. After the last the
-/// request is answered EHOSTUNREACH instead of being handed on: it may be what kills them.
+/// request is answered EHOSTUNREACH instead of being handed on: it may be the cause of the
+/// deaths.
 pub const DEATHS_MAX: usize = 10;
 
 /// Requests to modules and to services of clients that may be without an answer, all in
 /// all. When full, a further one is answered ENOBUFS, here and at the three limits below.
 pub const PENDING_MAX: usize = 1 << 20;
 
-/// Of those, what one client or module may have.
+/// Of those, the share of one client or module.
 pub const PENDING_OF_ONE_MAX: usize = 1 << 18;
 
-/// Of those, what all guests together may have: the owner always finds room.
+/// Of those, the share of all guests together: the owner always finds room.
 pub const PENDING_OF_GUESTS_MAX: usize = 1 << 19;
 
-/// Of those, what one guest may have over all its connections.
+/// Of those, the share of one guest over all its connections.
 pub const PENDING_OF_GUEST_MAX: usize = 1 << 15;
 
 /// Ways back of answers that are remembered after their end: a link that answers too late is told
@@ -58,13 +59,13 @@ pub const EXPIRY_LOOK_MS: u64 = 5;
 /// the three limits below; counters count all.
 pub const ORPHANS_MAX: usize = 4096;
 
-/// Of those, what one module, client or broker may have.
+/// Of those, the share of one module, client or broker.
 pub const ORPHANS_OF_ONE_MAX: usize = 1024;
 
 /// The same of all guests, who take none of the owner's room.
 pub const ORPHANS_OF_GUESTS_MAX: usize = 1024;
 
-/// Of those, what one guest may have over all its connections.
+/// Of those, the share of one guest over all its connections.
 pub const ORPHANS_OF_GUEST_MAX: usize = 128;
 
 /// Longest text in the record of an orphaned message, in bytes. The rest is cut off.

@@ -1,7 +1,7 @@
 //! Where a line of the log goes (protocol/03 section 7, protocol/21 section 5). Pure.
 //!
-//! The ring of a rank holds what that rank says. Important messages go up the tree as
-//! well, to the standard error and the file of rank 0.
+//! The ring of a rank holds the messages of that rank. Important messages go up the tree
+//! as well, to the standard error and the file of rank 0.
 
 use proto::attr::{Attr, names};
 

@@ -75,7 +75,7 @@ impl Logbook {
         self.remote += 1;
     }
 
-    /// Splits what was appended into whole lines, in the form of the ring.
+    /// Splits an appended text into whole lines, in the form of the ring.
     pub fn split(raw: &[u8]) -> Vec<String> {
         let text = String::from_utf8_lossy(raw);
         let text = text.trim_end_matches(['\0', '\n']);

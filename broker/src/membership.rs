@@ -62,7 +62,7 @@ pub fn scheme(attrs: &Attrs, default: Scheme, size: u32) -> Result<Scheme, Membe
     }
 }
 
-/// Checks what attributes say together, and sets those that follow from who we are.
+/// Checks the attributes together, and sets those that follow from our place.
 pub fn settle(attrs: &mut Attrs, member: &Member<'_>) -> Result<(), MembershipError> {
     let Member { rank, tree, scheme } = member;
     attrs.put(&RANK, rank.to_string());

@@ -100,7 +100,7 @@ impl BrokerNode {
         }
     }
 
-    /// Our own services take in what is for them.
+    /// Our own services handle their messages.
     fn take_in_own(&mut self) {
         while let Some(message) = self.actor.core.inbox.pop_front() {
             self.actor.handle_message(message);

@@ -186,7 +186,7 @@ impl Broker {
         self.orphans.add(source, orphan, is_followed);
     }
 
-    /// Tells those who follow what has come since they were told last.
+    /// Sends followers the records since the last ones.
     pub(crate) fn tell_of_orphans(&mut self, cx: &mut Cx<Broker>) {
         if !self.orphans.fresh.is_empty() {
             let orphans = self.orphans.fresh.drain(..).collect();

@@ -1,4 +1,4 @@
-//! Each cause, injected many times: what is recorded is it and no other.
+//! Each cause, injected many times: each is recorded as itself and as no other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Programs on the local socket: how they come in, what they may say, what happens when
-//! they leave (protocol/02). The list of connected programs is in `clients.rs`.
+//! Programs on the local socket: their admission, their messages, and their end
+//! (protocol/02). The list of connected programs is in `clients.rs`.
 
 use bytes::Bytes;
 use node::{Cx, Output, PeerId};

@@ -1,5 +1,5 @@
-//! Coming up in spite of errors (`broker.recovery-mode`, `flux start --recovery`): what an
-//! instance has kept can be looked at and repaired although something in it is broken.
+//! Start despite errors (`broker.recovery-mode`, `flux start --recovery`): the stored
+//! state of an instance can be inspected and repaired although something in it is broken.
 
 use proto::attr::names::{BROKER_EXIT_NORESTART, BROKER_RECOVERY_MODE};
 use proto::rc;

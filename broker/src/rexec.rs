@@ -19,7 +19,7 @@ const SIGKILL: i32 = 9;
 pub(crate) type Rexec = rexec::Rexec<Hop>;
 
 impl Broker {
-    /// Notes whether a link is read from; gives what it is.
+    /// Notes whether a link is read from; returns its peer.
     pub(crate) fn link_flows(
         &mut self,
         cx: &mut Cx<Broker>,
@@ -31,7 +31,7 @@ impl Broker {
         Some(link)
     }
 
-    /// Takes in what happened to a process of a client.
+    /// Handles an event of a client's process.
     pub(crate) fn rexec_child(&mut self, cx: &mut Cx<Broker>, child: ChildId, event: ChildEvent) {
         self.rexec.child(cx, child, event);
         if self.rexec.is_closed() && self.rexec.is_idle() {

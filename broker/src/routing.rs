@@ -1,5 +1,5 @@
-//! Carries out what the router says: messages go over their links, modules are asked
-//! when they can be, our own services find theirs in the inbox.
+//! Carries out the actions of the router: messages go over their links, modules are sent
+//! requests when they are ready, our own services find theirs in the inbox.
 
 use node::{Cx, Output};
 use wire::{Kind, Message, topic};
@@ -26,7 +26,7 @@ impl Broker {
         self.carry_out(cx);
     }
 
-    /// Does what the router wants done.
+    /// Carries out the actions of the router.
     pub(crate) fn carry_out(&mut self, cx: &mut Cx<Broker>) {
         while let Some(out) = self.router.poll() {
             match out {

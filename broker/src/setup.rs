@@ -275,7 +275,7 @@ fn read_config(path: Option<&str>, arguments: &[String]) -> anyhow::Result<Objec
     Ok(config)
 }
 
-/// Sets what only the running process knows.
+/// Sets values that only the running process knows.
 fn fill_in(
     attrs: &mut Attrs,
     env: &BTreeMap<String, String>,

@@ -299,7 +299,7 @@ impl Broker {
         }
     }
 
-    /// Stops the queue, cancels what runs, and waits until nothing does.
+    /// Stops the queue, cancels running jobs, and waits until none is left.
     fn clean_up_jobs(&mut self, cx: &mut Cx<Broker>, ok: bool) {
         let done = if ok {
             Event::CleanupSuccess
@@ -447,7 +447,7 @@ impl Broker {
         }
     }
 
-    /// A signal to the broker ends what it is doing (protocol/03 section 9).
+    /// A signal to the broker ends its current activity (protocol/03 section 9).
     pub(crate) fn take_signal(&mut self, cx: &mut Cx<Broker>, signum: i32) {
         tracing::info!("signal {signum}");
         if self.abort_commands(cx) {

@@ -1,5 +1,5 @@
-//! A broker's card: what others need to reach it, as PMI passes it on (protocol/20 section
-//! 11).
+//! A broker's card: the data by which others reach it, in the form of PMI (protocol/20
+//! section 11).
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ impl Card {
         serde_json::json!(self).to_string()
     }
 
-    /// Reads what another broker has put.
+    /// Decodes the card of another broker.
     ///
     /// # Errors
     /// It is no card; the text says whose.

@@ -67,7 +67,7 @@ fn text(config: &Object, key: &Key) -> Option<String> {
 }
 
 impl Hosts {
-    /// Adds a row, or what it says to hosts that were named before.
+    /// Adds a row, or its values to hosts that were named before.
     fn add(&mut self, row: &Value) -> Result<(), String> {
         const NO_LIST: &str = "host key is not a valid RFC 29 hostlist";
         let row = row.as_object().ok_or(NO_LIST)?;
@@ -101,7 +101,7 @@ impl Hosts {
         Ok(())
     }
 
-    /// Gives what is left out its default, and hosts and ports their places.
+    /// Fills in defaults, and hosts and ports in their places.
     fn fill_in(&mut self, config: &Object) {
         let port = keys::BOOTSTRAP_DEFAULT_PORT.value(config);
         let port = port.and_then(Value::as_u64);

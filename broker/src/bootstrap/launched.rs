@@ -29,7 +29,7 @@ pub struct Launch {
     is_job: bool,
 }
 
-/// Finds out who we are by what the launcher says.
+/// Finds our place from the answers of the launcher.
 pub(super) fn begin(told: Told<'_>, mut client: Client) -> anyhow::Result<Begun> {
     let info = client.info().clone();
     let rank = info.rank;

@@ -71,7 +71,7 @@ impl HeldQueue {
     }
 
     /// Puts requests that the module has had already in front of the others. There is
-    /// room for them: what a module may have is bounded by the table of open requests.
+    /// room for them: the requests of a module are bounded by the table of open requests.
     pub fn put_in_front(&mut self, mut again: VecDeque<Held>) {
         again.iter().for_each(|held| self.count(held));
         again.append(&mut self.queue);

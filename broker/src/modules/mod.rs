@@ -1,9 +1,8 @@
-//! The modules that are loaded: what is known of each and its process.
+//! The loaded modules: the state of each and its process.
 //!
-//! Read on in `process.rs` (what follows from the end of a process, and who may be asked when:
-//! pure), `held.rs` (requests that wait), `supervisor.rs` (processes are started, ended and started
-//! again), `reload.rs` (one leaves in order to come back) and `traffic.rs` (messages to modules and
-//! from them). No other file reaches into its fields.
+//! Decisions after the end of a process are in `process.rs` (pure), waiting requests in `held.rs`,
+//! starting and stopping of processes in `supervisor.rs`, reloading in `reload.rs`, and messages to
+//! and from modules in `traffic.rs`. No other file reaches into its fields.
 
 mod held;
 mod process;
@@ -90,7 +89,7 @@ pub(crate) enum Waiter {
 pub(crate) struct Modules {
     loaded: BTreeMap<ModuleId, Loaded>,
     last: u64,
-    /// Those that are connected before what they need runs: default modules, each once.
+    /// Modules that are connected before their needs run: default modules, each once.
     early: Vec<Early>,
 }
 
@@ -246,7 +245,7 @@ impl Modules {
         }
     }
 
-    /// Holds what is for a module back from now on, or no more.
+    /// Sets whether messages to a module are held back.
     pub(crate) fn defer(&mut self, id: ModuleId, deferred: bool) {
         if let Some(module) = self.get_mut(id) {
             module.deferred = deferred;

@@ -1,6 +1,6 @@
-//! A module that is removed in order to be loaded again: who asks it meanwhile waits, as for
-//! one that is started again after its death, and what it leaves unanswered is its
-//! successor's if it may be repeated.
+//! A module that is removed in order to be loaded again: later requests wait, as for one
+//! that is restarted after its death, and its unanswered requests go to its successor if
+//! they may be repeated.
 
 use node::Cx;
 use proto::Empty;
@@ -37,7 +37,8 @@ impl Broker {
         });
     }
 
-    /// Loads a module that has left in order to come back: what waits for it is its.
+    /// Loads a module that was removed in order to be loaded again: waiting requests go
+    /// to it.
     pub(super) fn load_again(
         &mut self,
         cx: &mut Cx<Broker>,

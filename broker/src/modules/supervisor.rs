@@ -284,7 +284,7 @@ impl Broker {
         needs.find(|need| !self.modules.runs(need))
     }
 
-    /// Starts the modules that have waited for what they need.
+    /// Starts the modules whose needs are running now.
     fn start_parked(&mut self, cx: &mut Cx<Broker>) {
         let parked = self.modules.loaded.iter();
         let parked = parked.filter(|(_, module)| module.parked);

@@ -93,7 +93,7 @@ impl Broker {
             && self.missing_need(id).is_some()
     }
 
-    /// Lets those begin that came early and have what they need now.
+    /// Starts modules that came early and whose needs are running now.
     pub(crate) fn welcome_early(&mut self, cx: &mut Cx<Broker>) {
         for early in std::mem::take(&mut self.modules.early) {
             let sender = Identity::new(&early.identity);

@@ -1,5 +1,5 @@
-//! Conversations with the subprocess server. Lines that begin with `>` say what happens;
-//! below each stands everything that follows from it: to children, then to clients.
+//! Conversations with the subprocess server. Lines that begin with `>` are events; below
+//! each stands everything that follows from it: to children, then to clients.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

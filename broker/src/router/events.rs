@@ -215,8 +215,8 @@ impl Router {
         }
     }
 
-    /// Keeps the answer to a subscription until all above know of it; gives back what need
-    /// not wait.
+    /// Keeps the answer to a subscription until all above know of it; returns it if it
+    /// need not wait.
     pub(super) fn wait_for_asked(&mut self, mut response: Message) -> Option<Message> {
         let is_subscribed = response.topic() == Subscribe::TOPIC
             && matches!(response.kind, Kind::Response { errnum: 0, .. });

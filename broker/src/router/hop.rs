@@ -1,5 +1,5 @@
-//! Where messages come from and go to, as seen from one broker, and what becomes of those that
-//! go nowhere.
+//! Origins and destinations of messages, as seen from one broker, and the handling of
+//! undeliverable ones.
 
 use std::time::Duration;
 
@@ -54,8 +54,8 @@ pub enum Out {
         /// As it came, without the broker's own hop.
         request: Message,
     },
-    /// A message that its sender had no reason to send is dropped: a response to what
-    /// it was not asked, or an event that is not its to sequence.
+    /// A message that its sender had no reason to send is dropped: a response without a
+    /// request, or an event that is not its to sequence.
     Stray(Orphaned),
     /// A message that finds nobody is dropped. The requester that waits for a response
     /// has it.

@@ -111,8 +111,8 @@ impl Router {
         }
     }
 
-    /// A module's process has ended: what it had and has not finished answering. Its
-    /// names stay.
+    /// Handles the end of a module's process: returns the requests that it has not
+    /// finished answering. Its names stay.
     pub(crate) fn module_ended(&mut self, module: ModuleId) -> Vec<Call> {
         let hop = Hop::Module(module);
         let Some(link) = self.links.get_mut(&hop) else {

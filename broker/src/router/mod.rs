@@ -1,18 +1,17 @@
 //! Where messages go: a pure table of who is where, for a broker of any rank (RFC 3,
 //! protocol/01 section 4, protocol/20 section 5).
 //!
-//! In comes a message with the hop by which it came, out comes what is to be done, in
-//! order ([`Router::poll`]). The router knows no clock but is told the time, knows no payload,
-//! and never waits: what has to wait for a module waits with the supervisor.
+//! Input is a message with the hop by which it came, output is a list of actions, in order
+//! ([`Router::poll`]). The router knows no clock but is told the time, knows no payload, and
+//! never waits: messages that have to wait for a module wait with the supervisor.
 //!
-//! A broker is to its children what it is to its modules: it puts their identity on the
-//! requests that they send, its own on those that it gives them, and takes both off
-//! again. So a request that crosses ranks gains one hop a broker, and the answer loses
-//! it there.
+//! A broker treats its children like its modules: it puts their identity on the requests
+//! that they send, its own on those that it gives them, and takes both off again. So a
+//! request that crosses ranks gains one hop a broker, and the answer loses it there.
 //!
-//! Read on in `hop.rs`, then `requests.rs` and `responses.rs`, `events.rs` and `asked.rs`
-//! (subscriptions on their way up), `links.rs` (who comes and goes), `services.rs` (names), `pending.rs` (what may be
-//! answered) and `paths.rs` (what has been).
+//! Hops are in `hop.rs`, then `requests.rs` and `responses.rs`, `events.rs` and `asked.rs`
+//! (subscriptions on their way up), `links.rs` (arrival and departure), `services.rs` (names),
+//! `pending.rs` (open requests) and `paths.rs` (closed ones).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -77,8 +76,8 @@ pub struct Router {
     pending: Pending,
     /// Methods whose requests modules know by a number.
     recognised: BTreeSet<&'static str>,
-    /// Methods that a restarted module may be asked again: doing them twice does no harm, or
-    /// the module knows what it has done.
+    /// Methods that may be repeated to a restarted module: doing them twice is harmless, or
+    /// the module recognises completed requests.
     repeatable: BTreeSet<&'static str>,
     /// Methods that answer also who wants no answer.
     answers_unasked: BTreeSet<&'static str>,

@@ -1,4 +1,4 @@
-//! Responses: back along the route stack, if they answer what their sender was given.
+//! Responses: back along the route stack, if they answer a request given to their sender.
 
 use node::is_number_route;
 use proto::orphans::Cause;
@@ -66,7 +66,8 @@ impl Router {
         }));
     }
 
-    /// Takes off what [`Router::give`] has put on a request. `false` if it is not there.
+    /// Removes the hop that [`Router::give`] has put on a request. `false` if it is not
+    /// there.
     fn take_own_hop(&self, response: &mut Message) -> bool {
         let is_stamped = response.last_route() == Some(&self.place.identity);
         if is_stamped {
@@ -78,8 +79,8 @@ impl Router {
         is_stamped
     }
 
-    /// Notes what the broker itself answers to another one, as a service or in place
-    /// of one. It always passes.
+    /// Notes an answer of the broker itself to another one, as a service or in place of
+    /// one. It always passes.
     fn closes_own(&mut self, to: Hop, response: &Message) -> bool {
         self.pending.answer(to, Hop::Here, response);
         true

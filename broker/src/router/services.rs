@@ -28,7 +28,7 @@ impl Router {
     /// The rules for names of services (protocol/02 sections 4 and 5).
     ///
     /// # Errors
-    /// EINVAL for what is no name, EPERM for one that a guest may not have, ENOBUFS when
+    /// EINVAL for an invalid name, EPERM for one that a guest may not use, ENOBUFS when
     /// there are too many.
     pub fn check_service_name(&self, name: &str, userid: u32, rolemask: Role) -> Result<(), Errno> {
         if name.is_empty() || name.len() > SERVICE_NAME_BYTES_MAX || name.contains('.') {

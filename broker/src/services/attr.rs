@@ -36,7 +36,7 @@ fn rm(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Rm) -> Result<Empty
 }
 
 impl Broker {
-    /// Tells modules what has become of an attribute, if it is one of those.
+    /// Sends modules a changed attribute, if it is one of those.
     fn tell_modules(&mut self, cx: &mut Cx<Broker>, name: &str, value: Option<String>) {
         if !is_told(name) {
             return;

@@ -108,7 +108,7 @@ fn stats_get(core: &mut Broker, _: &mut Cx<Broker>, _: &Peer, _: StatsGet) -> Re
 }
 
 impl Broker {
-    /// A rank comes into a group, or goes, because of what we see of it.
+    /// A rank joins or leaves a group because of an event on our side.
     pub(crate) fn change_group(&mut self, cx: &mut Cx<Broker>, name: &str, rank: u32, set: bool) {
         if self.groups.change(name, &IdSet::from(rank), set).is_err() {
             tracing::error!("too many groups: no room for group {name}");
@@ -144,7 +144,7 @@ impl Broker {
         }
     }
 
-    /// Tells the parent what has changed.
+    /// Reports changes to the parent.
     pub(crate) fn send_group_changes(&mut self, cx: &mut Cx<Broker>) {
         if let Some(wait) = self.groups.begins_batch(cx.now().mono) {
             cx.timer(wait, |core: &mut Broker, cx| core.send_batch(cx));

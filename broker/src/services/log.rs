@@ -1,4 +1,4 @@
-//! log.*: the log ring, who follows it, and what goes further: see `log_rules.rs`.
+//! log.*: the log ring, its followers, and forwarding: see `log_rules.rs`.
 
 use node::{Call, Cx, Output, Peer, Routes, Sink, Stream};
 use proto::attr::names;
@@ -145,14 +145,14 @@ impl Broker {
         }
     }
 
-    /// The parent will not get what was kept for it: we end without it.
+    /// The parent will not receive the lines kept for it: the broker ends without it.
     pub(crate) fn print_early_lines(&mut self, cx: &mut Cx<Broker>) {
         for line in self.log.take_early() {
             self.print_line(cx, &line);
         }
     }
 
-    /// The parent has let us in: it gets what was said before.
+    /// The parent has admitted us: it gets the earlier lines.
     pub(crate) fn forward_early_lines(&mut self, cx: &mut Cx<Broker>) {
         for line in self.log.take_early() {
             self.forward_line(cx, line);

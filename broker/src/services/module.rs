@@ -1,4 +1,4 @@
-//! module.*: loading, removing and listing modules, and what they say of themselves.
+//! module.*: loading, removing and listing modules, and their own status reports.
 
 use node::{Cx, Peer, Reply, Routes};
 use proto::module::{

@@ -1,4 +1,4 @@
-//! module.trace: copies of what modules send and receive, and programs on the local socket.
+//! module.trace: copies of the messages of modules, and of programs on the local socket.
 //!
 //! Messages of a trace itself are not shown to its program, which would produce more
 //! without end.
@@ -79,7 +79,7 @@ impl Broker {
         self.show(cx, seen, message, |tap| tap.wants_of_client(message));
     }
 
-    /// Tells those who want it what was seen: who has sent or received a message.
+    /// Sends a traced message, with its sender or receiver, to those who want it.
     fn show(
         &mut self,
         cx: &mut Cx<Broker>,

@@ -1,4 +1,4 @@
-//! overlay.trace: copies of what goes over the links to other brokers (protocol/20
+//! overlay.trace: copies of the messages on the links to other brokers (protocol/20
 //! sections 8 and 13).
 //!
 //! Heartbeats are not shown, which say nothing but that a link is there, nor are traces

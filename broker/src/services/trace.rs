@@ -67,8 +67,8 @@ impl Filter {
     }
 }
 
-/// Delivery policy of a request, if it is not the usual one. `message` is as it goes over
-/// the link, with what is left of its time.
+/// Delivery policy of a request, if it is not the usual one. `message` is as sent over
+/// the link, with the time that is left.
 fn delivery(message: &Message) -> Option<String> {
     match message.kind {
         Kind::Request { .. } if message.has(Flags::NORESPONSE) => Some("best-effort".to_owned()),

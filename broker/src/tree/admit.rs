@@ -1,4 +1,4 @@
-//! A child comes to us: who may, and what it is told (protocol/20 section 4).
+//! Admission of a child (protocol/20 section 4).
 
 use node::{Cx, Output, PeerId};
 use proto::attr::names;

@@ -125,7 +125,7 @@ impl Broker {
         });
     }
 
-    /// The parent is in another state, or we are: what follows for us.
+    /// Handles a change of state of the parent, or of our own.
     pub(crate) fn parent_moved(&mut self, cx: &mut Cx<Broker>) {
         let Some(parent) = self.tree.parent_state else {
             return;

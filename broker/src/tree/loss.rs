@@ -51,8 +51,9 @@ impl Broker {
         }
     }
 
-    /// The parent is lost, or has cut us off: what went up is answered, and we end. A parent
-    /// that has taken our goodbye may end before its answer is here.
+    /// Handles the loss of the parent, or our disconnection by it: requests on their way up
+    /// are answered, and the broker ends. A parent that has taken our goodbye may end before
+    /// its answer is here.
     pub(crate) fn lose_parent(&mut self, cx: &mut Cx<Broker>, step: Climb) {
         if !self.tree.climb(step) {
             return;

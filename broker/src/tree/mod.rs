@@ -1,5 +1,5 @@
-//! The broker among others: its parent and its children in the tree, how it finds them,
-//! and what it does when one is lost (protocol/20).
+//! The broker among others: its parent and its children in the tree, its bootstrap, and
+//! the loss of one of them (protocol/20).
 //!
 //! Read on in `link.rs` (the states of a link), `children.rs` (their states, pure), `join.rs` (we
 //! come to our parent), `admit.rs` (a child comes to us), `quorum.rs` (whether there are enough),

@@ -79,7 +79,7 @@ fn joined() -> (Probe, Message) {
     (probe, monitor.unwrap())
 }
 
-/// Everything that is due happens, and what goes up is forgotten.
+/// Everything that is due happens, and messages to the parent are dropped.
 fn settle(probe: &mut Probe) {
     for _ in 0..8 {
         probe.pass(Duration::from_millis(50));

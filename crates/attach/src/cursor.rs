@@ -1,4 +1,5 @@
-//! Taking out of output what would move the cursor, while a line of our own stands below it.
+//! Removal of sequences that would move the cursor from output, while a line of our own
+//! stands below it.
 
 /// Final bytes of control sequences that leave the cursor where it is: colours above all.
 const KEPT: &[u8] = b"mnchlpq";

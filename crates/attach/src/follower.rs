@@ -25,7 +25,7 @@ pub struct Show {
     pub prefix: String,
     /// The task's rank in front of every line of output.
     pub label: bool,
-    /// Take out of output what would move the cursor.
+    /// Remove sequences that would move the cursor from output.
     pub keeps_cursor: bool,
     /// Only errors of the shell.
     pub quiet: bool,

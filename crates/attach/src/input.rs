@@ -39,7 +39,7 @@ pub struct Input {
 }
 
 impl Input {
-    /// For these tasks; with no descriptor, what is there is read at once.
+    /// For these tasks; without a descriptor, existing input is read at once.
     pub fn new(flux: &Flux, ranks: &str) -> Result<Input, CliError> {
         let descriptor = flux.input.descriptor();
         let descriptor = descriptor.map(|fd| fd.try_clone_to_owned()).transpose()?;

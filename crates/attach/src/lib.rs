@@ -1,8 +1,8 @@
 //! Following jobs: their events, their output, and how they end.
 //!
-//! Read on in `follower.rs` (what is known of one job), `output.rs` (what its tasks
-//! print), `session.rs` (one job with our standard input and signals, as `flux run` has
-//! it, and with `status_line.rs` what it waits for), `terminal/` (our terminal as that of a task) and `many.rs` (several jobs at once, with `progress.rs` that tells how far they are).
+//! One job is followed by `follower.rs`, its output is printed by `output.rs`; `session.rs` is one
+//! job with our standard input and signals, as in `flux run` (with `status_line.rs`), `terminal/`
+//! our terminal as that of a task, and `many.rs` several jobs at once (with `progress.rs`).
 
 mod cursor;
 mod debugger;

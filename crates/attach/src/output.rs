@@ -18,9 +18,9 @@ pub struct Form {
     pub prefix: String,
     /// The task's rank in front of every line.
     pub label: bool,
-    /// Take out what would move the cursor.
+    /// Remove sequences that would move the cursor.
     pub keeps_cursor: bool,
-    /// Leave out what the shell says, but for errors.
+    /// Leave out the messages of the shell, except errors.
     pub quiet: bool,
     /// Say where in the shell a message comes from.
     pub verbose: bool,
@@ -117,7 +117,7 @@ impl Output {
         self.count_down(flux)
     }
 
-    /// With the last entry of the past, shows what is left of it.
+    /// With the last of the earlier entries, shows the rest of it.
     fn count_down(&mut self, flux: &mut Flux) -> Result<(), CliError> {
         let Some(tail) = &mut self.tail else {
             return Ok(());
@@ -227,8 +227,8 @@ impl Output {
         self.show(flux, Stream::Err, line.as_bytes())
     }
 
-    /// Prints an event `log` of the execution log: what a shell wrote by itself, before it had
-    /// a log of its own or beside it (protocol/23 section 4).
+    /// Prints an event `log` of the execution log: output of a shell itself, before it had a
+    /// log of its own or beside it (protocol/23 section 4).
     pub fn shell_wrote(
         &mut self,
         flux: &mut Flux,

@@ -36,7 +36,7 @@ pub enum Kind {
     Jobs,
 }
 
-/// The line and what it shows.
+/// The line and its contents.
 #[derive(Debug)]
 pub struct Progress {
     /// Progress of the jobs.

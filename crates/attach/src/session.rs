@@ -22,7 +22,7 @@ use command::flux::Flux;
 pub struct SessionOptions {
     /// Output wanted of it.
     pub show: Show,
-    /// Tell what it waits for, also where there is no terminal.
+    /// Show the status of a pending job, also where there is no terminal.
     pub show_status: bool,
     /// The tasks that get our standard input; `None` for none.
     pub input_ranks: Option<String>,
@@ -308,7 +308,7 @@ impl Session {
         CliError::new(format!("Failed to attach to {}: {why}", self.name))
     }
 
-    /// Does what a signal means; gives the exit code if that is to leave.
+    /// Carries out a signal; returns the exit code if it means to leave.
     fn obey(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<Option<u8>, CliError> {
         let id = self.follower.id;
         let has_terminal = self.has_terminal();

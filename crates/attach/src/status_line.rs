@@ -57,7 +57,7 @@ impl StatusLine {
         })
     }
 
-    /// Learns from an event what the job waits for now.
+    /// Updates the status from an event.
     pub fn take(&mut self, flux: &mut Flux, entry: &Entry) -> Result<(), CliError> {
         if entry.name() == "submit" {
             self.submitted = entry.timestamp();

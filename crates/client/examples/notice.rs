@@ -1,6 +1,6 @@
 //! News for everybody is sent as an event. Each event of an instance has a number, one more than
-//! the one before, and so has each of a publisher's own: who hears them sees by the numbers what it
-//! has missed, while it was not connected, say, and asks for it.
+//! the one before, and so has each of a publisher's own: a subscriber sees by the numbers which
+//! events it has missed, while it was not connected, say, and asks for them.
 //!
 //! `notice hear N` hears N notices; `notice publish FIRST LAST` publishes those of these numbers.
 
@@ -34,7 +34,7 @@ fn publish(handle: &mut Handle, first: u64, last: u64) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-/// Tells what is missing between one notice and the next.
+/// Prints the events missing between one notice and the next.
 fn hear(handle: &mut Handle, n: usize) -> Result<(), Box<dyn Error>> {
     handle.subscribe(NOTICE)?;
     println!("listening");

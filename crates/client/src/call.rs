@@ -167,7 +167,7 @@ impl<M> Pending<M> {
         }
     }
 
-    /// To recognise its answers among what arrives.
+    /// To recognise its answers among arrivals.
     pub fn id(&self) -> CallId {
         self.id
     }

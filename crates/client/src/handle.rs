@@ -1,4 +1,4 @@
-//! Calls and what arrives.
+//! Calls and arrivals.
 //!
 //! Everything that comes from the broker goes through the inbox, so that a program may wait
 //! for one answer while others arrive, or take all in order together with its own
@@ -290,7 +290,7 @@ impl Handle {
         }
     }
 
-    /// Keeps count of what the program is about to be given.
+    /// Counts an item that the program is about to be given.
     pub(crate) fn see(&mut self, item: Item) -> Option<Arrival> {
         match item {
             Item::Again(id) => {

@@ -24,11 +24,11 @@ pub(crate) enum Item {
 }
 
 /// Messages in the order in which they came; the answers of one call and the events can
-/// also be taken before what came earlier.
+/// also be taken before earlier messages.
 #[derive(Default)]
 pub(crate) struct Inbox {
     items: BTreeMap<u64, Item>,
-    /// Positions in `items` of what belongs to each call.
+    /// Positions in `items` of the messages of each call.
     answers: FxHashMap<CallId, VecDeque<u64>>,
     /// Positions of the events, and of the requests to our own services.
     events: VecDeque<u64>,

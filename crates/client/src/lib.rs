@@ -1,12 +1,11 @@
 //! Handle: how a program outside the broker talks to it, on one thread and without a
 //! runtime (protocol/02).
 //!
-//! Read on in `handle.rs` (calls and what arrives), `call.rs` (what is asked and how),
-//! `stream.rs`, `events.rs`, `services.rs` and `kvs.rs` (the rest of what a program does), `worker.rs`
-//! (programs that take tasks from a server),
-//! `take.rs` (one turn at a time, for programs with a loop of their own),
-//! `open.rs` and `ssh.rs` (finding and connecting to the broker), `inbox.rs` (what has arrived and not
-//! been taken) and `link.rs` (bytes on the socket).
+//! Calls and arrivals are in `handle.rs`, calls before they are sent in `call.rs`, the other
+//! operations in `stream.rs`, `events.rs`, `services.rs` and `kvs.rs`; `worker.rs` is for programs
+//! that take tasks from a server, `take.rs` (one turn at a time) for programs with a loop of their
+//! own; `open.rs` and `ssh.rs` find and connect to the broker, `inbox.rs` has messages that were
+//! not taken yet, and `link.rs` the bytes on the socket.
 //!
 //! Opening a handle costs one connect(2) and one byte; nothing is sent that was not asked
 //! for. A handle starts no thread, and blocks only in `poll(2)` in functions that say so.

@@ -1,4 +1,4 @@
-//! Bytes on the socket: what is to be sent and what has come, never blocking.
+//! Bytes on the socket: those to be sent and those received, never blocking.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
@@ -50,13 +50,13 @@ impl Link {
         self
     }
 
-    /// Queues a message and sends what the socket takes.
+    /// Queues a message and sends as much as the socket accepts.
     pub fn send(&mut self, message: &Message) -> Result<(), Errno> {
         encode_stream(message, &mut self.out);
         self.flush()
     }
 
-    /// Sends what the socket takes.
+    /// Sends as much as the socket accepts.
     pub fn flush(&mut self) -> Result<(), Errno> {
         while self.sent < self.out.len() {
             // A lost broker is an error to report, not a signal.
@@ -83,7 +83,7 @@ impl Link {
         self.out.len() - self.sent
     }
 
-    /// Reads once what has come, and gives whole messages to `take`.
+    /// Reads once, and gives whole messages to `take`.
     pub fn read(&mut self, mut take: impl FnMut(Message)) -> Result<(), Errno> {
         match self.socket.read(&mut self.buf) {
             Ok(0) => return Err(Errno::ECONNRESET),

@@ -102,7 +102,7 @@ impl OpenError {
         self.text.clone().unwrap_or_else(|| self.errno.to_string())
     }
 
-    /// Where it was tried, and what the user can do about it.
+    /// The address that was tried, and advice for the user.
     pub fn hint(&self) -> String {
         let advice = self.advice();
         match &self.uri {

@@ -253,7 +253,7 @@ impl Handle {
         }
     }
 
-    /// The connection is lost, and a call with it: what has become of it the broker may know.
+    /// The connection is lost, and a call with it: only the broker may know its fate.
     pub(crate) fn fail(&mut self, id: CallId, errno: Errno) {
         let waiting = self.waiting.get(&id);
         let outcome = match waiting.is_some_and(|waiting| waiting.is_idempotent) {

@@ -43,8 +43,8 @@ impl Ssh {
         }
     }
 
-    /// The words for `address`, what follows `ssh://`; `None` if it is no address. `bin` is
-    /// the folder of our own `flux`.
+    /// The command for `address`, the part after `ssh://`; `None` if it is no address.
+    /// `bin` is the folder of our own `flux`.
     fn words(&self, address: &str, bin: Option<&Path>) -> Option<Vec<String>> {
         let at = address.find('/')?;
         let (host, path) = address.split_at(at);

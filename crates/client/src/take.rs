@@ -10,8 +10,8 @@ use crate::call::CallId;
 use crate::handle::{Arrival, Handle};
 
 impl Handle {
-    /// Waits once and takes in what has come: until something is to be read, `deadline`
-    /// passes or a signal interrupts. Give a deadline that has passed to wait for nothing.
+    /// Waits once and receives messages: until something is to be read, `deadline` passes
+    /// or a signal interrupts. Give a deadline that has passed to wait for nothing.
     ///
     /// # Errors
     /// The connection is lost. Calls that waited have their errors as answers.

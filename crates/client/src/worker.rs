@@ -1,6 +1,6 @@
-//! Workers of a site's own: take tasks from a server, work, say what came of it. A worker lives
-//! through any number of deaths of its server and of the broker: it asks again, and the server
-//! knows what it has acknowledged (doc/howto/write-a-worker.md).
+//! Workers of a site: take tasks from a server, work, report the results. A worker survives any
+//! number of deaths of its server and of the broker: it asks again, and the server knows the
+//! acknowledged results (doc/howto/write-a-worker.md).
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -86,10 +86,10 @@ impl Worker {
         Ok(())
     }
 
-    /// Says what came of a task. It is stored when this returns.
+    /// Reports the result of a task. It is stored when this returns.
     ///
     /// # Errors
-    /// EEXIST when another worker has it: what we have done does not count.
+    /// EEXIST when another worker has it: our result does not count.
     pub fn complete(&mut self, task: &Task, result: Value) -> Result<(), Refusal> {
         let (name, fence) = (task.name.clone(), task.fence);
         let complete = Complete {

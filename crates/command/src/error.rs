@@ -70,13 +70,13 @@ impl CliError {
         self
     }
 
-    /// The same text with what it is about in front: `SUBJECT: TEXT`.
+    /// The same text with its subject in front: `SUBJECT: TEXT`.
     pub fn about(mut self, subject: impl std::fmt::Display) -> CliError {
         self.text = format!("{subject}: {}", self.text);
         self
     }
 
-    /// Says in a line of its own what the user can do.
+    /// Adds a line with advice for the user.
     pub fn with_hint(mut self, hint: impl Into<String>) -> CliError {
         self.hint = Some(hint.into());
         self
@@ -127,7 +127,7 @@ impl CliError {
     }
 }
 
-/// The service's own sentence if it sent one, else what its error number means.
+/// The service's own text if it sent one, else the text of its error number.
 impl From<proto::Refusal> for CliError {
     fn from(refusal: proto::Refusal) -> CliError {
         CliError::new(refusal.to_string())

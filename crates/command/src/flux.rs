@@ -214,7 +214,7 @@ impl Flux {
         Ok(self.note(format_args!("{program}: {tag}{text}"))?)
     }
 
-    /// Prints a line about what the command did.
+    /// Prints a line about an action of the command.
     pub fn info(&mut self, text: impl Display) -> Result<(), CliError> {
         let program = self.program.clone();
         Ok(self.note(format_args!("{program}: INFO: {text}"))?)

@@ -1,9 +1,8 @@
 //! Interface of the sub-commands of `flux`: their context and their failures.
 //!
-//! Read on in `entry.rs` (what a sub-command is), `flux.rs` (what it is given), `error.rs` and
-//! `complaint.rs` (how it fails), `env.rs` and `streams.rs` (its surroundings as values),
-//! `plain.rs` (text that is safe on a terminal), `clock.rs` and `when.rs` (time as people write
-//! it).
+//! The interface of a sub-command is in `entry.rs`, its context in `flux.rs`, its failures in
+//! `error.rs` and `complaint.rs`, its environment in `env.rs` and `streams.rs`, text that is
+//! safe on a terminal in `plain.rs`, and time in readable form in `clock.rs` and `when.rs`.
 //!
 //! Nothing here starts a thread, and nothing but [`Io::standard`] and [`Env::from_process`]
 //! touches the process's own environment or standard streams: tests pass theirs.

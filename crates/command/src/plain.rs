@@ -35,7 +35,7 @@ impl Plain {
         }
     }
 
-    /// The text as one line at most, with escapes in place of what is not to be printed.
+    /// The text as one line at most, with escapes in place of unprintable characters.
     pub fn line<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.show(text, is_unprintable)
     }
@@ -73,7 +73,7 @@ fn is_unprintable(c: char) -> bool {
     c.is_control() || separates || reorders
 }
 
-/// As in JSON, so that JSON within a line stays what it is.
+/// As in JSON, so that JSON within a line stays valid.
 fn escape(c: char, shown: &mut String) {
     match c {
         '\n' => shown.push_str("\\n"),

@@ -1,5 +1,5 @@
-//! A core, its routes and its effects, put together: takes inputs, finds the
-//! function for each, keeps what was said.
+//! A core, its routes and its effects, put together: receives inputs, finds the function
+//! for each, keeps the outputs.
 
 use std::time::Duration;
 
@@ -188,8 +188,8 @@ impl<C: Host> Actor<C> {
         self.core.disconnected(&mut self.cx, &gone);
     }
 
-    /// There is a broker again, which knows nothing of us: who had asked has left, and what
-    /// we had asked will not be answered.
+    /// There is a broker again, which knows nothing of us: earlier requesters have
+    /// disconnected, and our own requests will not be answered.
     pub fn begin_again(&mut self, now: Now) {
         self.cx.set_now(now);
         for id in self.cx.forget_all_open() {

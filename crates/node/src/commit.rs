@@ -1,4 +1,4 @@
-//! Commits to the key-value store that are sent until it is known what became of them: by every
+//! Commits to the key-value store that are repeated until their outcome is known: by every
 //! service that writes there, and by job shells.
 //!
 //! A commit that carries a token (`once`) is done once however often it is sent. So it is sent

@@ -52,7 +52,7 @@ pub enum PeerKind {
         /// Its process group, as the kernel says.
         group: i32,
     },
-    /// A program on the local socket, by what the kernel says of it.
+    /// A program on the local socket, as identified by the kernel.
     Client {
         /// User id.
         uid: u32,
@@ -280,9 +280,9 @@ pub struct Spawn {
     pub rlimits: Vec<(String, i64)>,
     /// CPUs to bind to, as an idset; `None` leaves the binding alone.
     pub cpus: Option<String>,
-    /// It is one of many, and this is what they share: `argv` is empty if the words are among
-    /// that, `env_add` are the variables that are its own, and the working directory is ours.
-    /// Such a child has no socket pairs and no input but from a file.
+    /// It is one of many, and this is their shared part: `argv` is empty if the command is in
+    /// it, `env_add` are its own variables, and the working directory is ours. Such a child
+    /// has no socket pairs and no input but from a file.
     pub alike: Option<Arc<Alike>>,
     /// Files to write standard output and error to, in place of `stdout` and `stderr`; they may
     /// be the same.
@@ -305,7 +305,7 @@ pub struct Alike {
 pub struct OutPath {
     /// Path.
     pub path: String,
-    /// Keep what is in it.
+    /// True to keep its contents.
     pub append: bool,
 }
 
@@ -362,15 +362,15 @@ pub enum Output<W = ()> {
         /// True to close it after that.
         eof: bool,
     },
-    /// Stop reading a child's standard output, error and socket pairs, or go on: what it writes
-    /// meanwhile stays in the pipe, and a full pipe makes it wait.
+    /// Stop reading a child's standard output, error and socket pairs, or resume: later output
+    /// stays in the pipe, and a full pipe makes it wait.
     ChildFlow {
         /// Child.
         child: ChildId,
         /// True to pause.
         paused: bool,
     },
-    /// Give a child's terminal another size, which tells what runs in its foreground.
+    /// Give a child's terminal another size, which signals its foreground processes.
     ChildSize {
         /// Child.
         child: ChildId,

@@ -37,7 +37,7 @@ struct Open {
     peer: Peer,
 }
 
-/// The effects of a component `C`, and what the harness keeps for it.
+/// The effects of a component `C`, and the state that the harness keeps for it.
 pub struct Cx<C: Host> {
     now: Now,
     pub(crate) welcome: Welcome,
@@ -112,8 +112,8 @@ impl<C: Host> Cx<C> {
         &self.welcome.name
     }
 
-    /// Answers under another service name from now on. For programs, which learn only
-    /// after the start what they are to be called; the name is registered separately.
+    /// Answers under another service name from now on. For programs, which learn their
+    /// name only after the start; the name is registered separately.
     pub fn set_name(&mut self, name: &str) {
         name.clone_into(&mut self.welcome.name);
     }
@@ -165,7 +165,7 @@ impl<C: Host> Cx<C> {
         self.is_private_to(peer) && !peer.may_act_for(userid)
     }
 
-    /// Refuses what counts the jobs of all users.
+    /// Refuses requests that count the jobs of all users.
     pub fn check_may_count(&self, peer: &Peer) -> Result<(), HiddenError> {
         match self.is_private_to(peer) {
             true => Err(HiddenError::Private),
@@ -263,7 +263,7 @@ impl<C: Host> Cx<C> {
         self.timers.pop_due(self.now.mono)
     }
 
-    /// Starts a child process; what happens to it comes to [`Host::child`].
+    /// Starts a child process; its events come to [`Host::child`].
     pub fn spawn(&mut self, spawn: Spawn) -> ChildId {
         let child = ChildId(self.number());
         self.outbox.push_back(Output::Spawn {
@@ -290,7 +290,7 @@ impl<C: Host> Cx<C> {
         });
     }
 
-    /// Stops reading what a child writes, or goes on.
+    /// Stops reading the output of a child, or resumes.
     pub fn pause_child(&mut self, child: ChildId, paused: bool) {
         self.outbox.push_back(Output::ChildFlow { child, paused });
     }
@@ -309,8 +309,8 @@ impl<C: Host> Cx<C> {
         });
     }
 
-    /// Gives `job` to the worker thread, which does jobs in order, and goes on in
-    /// `done` with what came out.
+    /// Gives `job` to the worker thread, which does jobs in order, and continues in
+    /// `done` with the result.
     pub fn work<T: Send + 'static>(
         &mut self,
         job: impl FnOnce(&mut C::Worker) -> T + Send + 'static,
@@ -319,7 +319,7 @@ impl<C: Host> Cx<C> {
         self.give_work(job, done, false);
     }
 
-    /// The same for what takes less time than a thread to be started. It is done on the spot
+    /// The same for work that takes less time than starting a thread. It is done on the spot
     /// while there has been no other work.
     pub fn quick_work<T: Send + 'static>(
         &mut self,
@@ -365,13 +365,13 @@ impl<C: Host> Cx<C> {
         self.requests_held = true;
     }
 
-    /// The module counts as running, but requests still wait for [`Cx::started`]: what it
-    /// needs comes from another rank, whose start must not wait for ours.
+    /// The module counts as running, but requests still wait for [`Cx::started`]: it
+    /// needs data from another rank, whose start must not wait for ours.
     pub fn run_on_hold(&mut self) {
         self.start_held = false;
     }
 
-    /// Ends what [`Cx::hold_start`] began. An error ends the module.
+    /// Ends the hold of [`Cx::hold_start`]. An error ends the module.
     pub fn started(&mut self, result: Result<(), Refusal>) {
         self.start_held = false;
         self.requests_held = false;
@@ -380,8 +380,7 @@ impl<C: Host> Cx<C> {
         }
     }
 
-    /// Gives the system the memory that was in use and is not any more: allocators keep it for
-    /// what comes next.
+    /// Gives memory that is no longer in use back to the system: allocators keep it otherwise.
     pub fn give_back_memory(&mut self) {
         self.output(Output::GiveBackMemory);
     }

@@ -1,14 +1,14 @@
 //! The contract between a component and the world: messages, time and children
 //! come in, messages, deadlines and commands go out. Nothing else.
 //!
-//! Read on in `contract.rs` (what may happen, what may be done), then `module.rs`
-//! (the life of a module), `routes.rs` (its table of contents), `cx.rs` (what a
-//! handler may do), `calls.rs` (asking other services), `commit.rs` (writing to the key-value store), `reply.rs` (answering
-//! later) and `recall.rs` (doing only once what is asked again). `builtin.rs` has the methods that every
-//! module answers; `spent.rs` is how long handlers took, `steps.rs` what they did
-//! for which job, `desk/` is a server whose workers outlive it,
-//! `lru.rs` is a bounded table; `probe.rs` holds a module in a test, and
-//! `written.rs` compares what it said with a file.
+//! Inputs and outputs are in `contract.rs`, the life cycle of a module in `module.rs`, its
+//! table of contents in `routes.rs`, the actions of a handler in `cx.rs`, calls to other
+//! services in `calls.rs`, writing to the key-value store in `commit.rs`, late answers in
+//! `reply.rs` and the recognition of repeated requests in `recall.rs`. `builtin.rs` has the
+//! methods that every module answers; `spent.rs` has the durations of handlers, `steps.rs`
+//! their steps for each job, `desk/` is a server whose workers outlive it, `lru.rs` is a
+//! bounded table; `probe.rs` holds a module in a test, and `written.rs` compares its output
+//! with a file.
 //!
 //! This crate knows no socket, clock, thread, file or environment: `runtime`
 //! drives nodes in processes, `sim` drives many of them on one thread.

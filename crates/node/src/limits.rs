@@ -25,7 +25,7 @@ pub const STEPS_MAX: usize = 8192;
 /// Tasks at one desk, those included that are done. When full, a further one is refused ENOSPC.
 pub const DESK_TASKS_MAX: usize = 100_000;
 
-/// Bytes of the text of a task, and of what came of it. A longer one is refused EMSGSIZE.
+/// Bytes of the text of a task, and of its result. A longer one is refused EMSGSIZE.
 pub const DESK_TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes of the name of a task or worker. A longer one is refused EMSGSIZE.

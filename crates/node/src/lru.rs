@@ -5,8 +5,8 @@ use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
-/// Bytes that an item takes besides its value, about: its name in two tables, and what the
-/// allocator adds.
+/// Approximate bytes of an item besides its value: its name in two tables, and the
+/// overhead of the allocator.
 pub const LRU_ITEM_BYTES: usize = 200;
 
 /// A bounded table.

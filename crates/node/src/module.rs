@@ -1,7 +1,7 @@
 //! The life of a module: welcome, start, run, finalize, exit (protocol/03 section 4.2).
 //!
-//! [`Host`] is what any component may want to hear of; [`Module`] adds how one is
-//! made; [`ModuleNode`] plays the module's half of the handshake with the broker.
+//! [`Host`] has the events of any component; [`Module`] adds its construction;
+//! [`ModuleNode`] plays the module's half of the handshake with the broker.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub trait Host: Sized + 'static {
     const HOPS_SINCE_STAMP: usize = 1;
 
     /// A new configuration is taken in before the component has started, too. Otherwise it waits
-    /// until then, as other requests do, and what is done meanwhile is done by the old one.
+    /// until then, as other requests do, and the old configuration is used meanwhile.
     const CONFIGURED_EARLY: bool = false;
 
     /// Everything that had arrived was handled: send off batches now.
@@ -66,7 +66,7 @@ pub trait Host: Sized + 'static {
         Ok(())
     }
 
-    /// Asked to stop. Finish what must be finished, then [`Cx::exit`].
+    /// Asked to stop. Finish everything that must be finished, then [`Cx::exit`].
     fn stop(&mut self, cx: &mut Cx<Self>) {
         cx.exit(Ok(()));
     }
@@ -289,7 +289,7 @@ impl<M: Module> ModuleNode<M> {
         self.finalize_by = Some(self.now.mono + Duration::from_secs(FINALIZE_WAIT_S));
     }
 
-    /// New requests are refused; answers to what the core still asks go through.
+    /// New requests are refused; answers to the core's own requests go through.
     fn handle_while_finalizing(&mut self, message: Message) {
         if message.matchtag() == FINALIZE_TAG && matches!(message.kind, Kind::Response { .. }) {
             return self.leave();

@@ -11,8 +11,8 @@ pub struct Peer {
     pub userid: u32,
     /// Role bits that it was stamped with.
     pub rolemask: Role,
-    /// The sender as its broker knows it, with what it says of programs behind it;
-    /// `None` when there is no return address.
+    /// The sender as its broker knows it, with its own statement about programs behind
+    /// it; `None` when there is no return address.
     pub sender: Option<Identity>,
     /// The request's matchtag, by which its sender may cancel it.
     pub matchtag: u32,

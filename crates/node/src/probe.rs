@@ -200,8 +200,8 @@ impl<M: Module> Probe<M> {
     }
 }
 
-/// A test may end in the middle of a conversation: what it left open is no mistake of
-/// the module.
+/// A test may end in the middle of a conversation: open requests are no mistake of the
+/// module.
 impl<M: Module> Drop for Probe<M> {
     fn drop(&mut self) {
         self.actor.cx.closing.set(true);

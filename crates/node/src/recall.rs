@@ -2,12 +2,12 @@
 //!
 //! The broker hands a request whose answer it lacks to the module's next process. Those of
 //! a method that is declared `recognised` carry a number, the same each time. The module
-//! stores the number and the answer together with what the request does; so its successor
-//! finds both or neither, and answers what it finds.
+//! stores the number and the answer together with the changes of the request; so its
+//! successor finds both or neither, and returns the stored answer.
 //!
 //! Few need to be remembered. Answers go out before the next commit does, on one link: once
 //! that commit is stored, the broker has had them. So each commit stores its own requests and
-//! those of the commits still under way, in place of what the one before it has stored.
+//! those of the commits still under way, in place of those of the previous one.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ pub(crate) fn number_of(request: &Message) -> Option<u64> {
     u64::from_str_radix(route.as_str().strip_prefix(MARK)?, 16).ok()
 }
 
-/// The requests that a module would recognise, by number, with what they were answered.
+/// The requests that a module would recognise, by number, with their answers.
 #[derive(Debug)]
 pub struct Recall<A> {
     /// Those of a predecessor.
@@ -61,7 +61,7 @@ impl<A> Default for Recall<A> {
 }
 
 impl<A> Recall<A> {
-    /// Begins with what a predecessor has stored.
+    /// Begins with the requests stored by a predecessor.
     pub fn of(carried: impl IntoIterator<Item = (u64, A)>) -> Recall<A> {
         Recall {
             carried: carried.into_iter().collect(),

@@ -1,5 +1,5 @@
 //! After its end nothing is sent on a way back. The end takes the right away, which the
-//! compiler holds; what it cannot hold is told at once.
+//! compiler checks; violations that it cannot check are reported at once.
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use crate::{Cx, Host, Peer, Reply, Stream, builtin};
 
 type RequestFn<C> = Box<dyn Fn(&mut C, &mut Cx<C>, Message)>;
 type EventFn<C> = Box<dyn Fn(&mut C, &mut Cx<C>, &Message)>;
-/// Takes an event and what stands in its topic for the word in capitals.
+/// Receives an event and the part of its topic for the word in capitals.
 type Listener<C, E> = fn(&mut C, &mut Cx<C>, &str, E);
 
 pub(crate) struct Route<C: Host> {

@@ -1,5 +1,5 @@
-//! Durations of the handlers of a component, by cause. The component says what it handles; who
-//! has a clock, how long that took.
+//! Durations of the handlers of a component, by cause. The component names the cause; the
+//! loop, which has a clock, measures the time.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::limits::CAUSES_MAX;
 /// Cause of a handler: its kind, and its declared topic, if it has one.
 pub(crate) type Cause = (&'static str, &'static str);
 
-/// Messages that a broker passes on, and what nobody has a route for.
+/// Messages that a broker passes on, and those without a route.
 pub(crate) const OTHER: Cause = ("other", "");
 pub(crate) const TIMER: Cause = ("timer", "");
 /// Work of the worker, including work done on the spot.

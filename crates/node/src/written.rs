@@ -1,8 +1,8 @@
-//! Files that tests compare with what the code says, and write under `UPDATE=1`:
+//! Files that tests compare with the output of code, and write under `UPDATE=1`:
 //! conversations as text, and the tables in `doc/states/`.
 //!
-//! A transcript has a command, a line of dashes, what was said, an empty line. Its diff is
-//! what is reviewed. [`transcripts!`](crate::transcripts) makes a test of each.
+//! A transcript has a command, a line of dashes, the messages, an empty line. Its diff is
+//! reviewed. [`transcripts!`](crate::transcripts) makes a test of each.
 
 #![allow(clippy::disallowed_methods, reason = "tests compare files")]
 
@@ -17,13 +17,13 @@ pub fn check(path: &str, text: &str) {
     assert_eq!(found, text, "UPDATE=1 cargo test writes {path}");
 }
 
-/// Plays every command of the transcript at `path` and checks what was said.
+/// Plays every command of the transcript at `path` and checks the messages.
 pub fn check_transcript(path: &str, play: impl FnMut(&str) -> Vec<String>) {
     let text = std::fs::read_to_string(path).expect("the transcript is there");
     check(path, &replay(&text, play));
 }
 
-/// The transcript with what is said now below each command.
+/// The transcript with the present messages below each command.
 fn replay(text: &str, mut play: impl FnMut(&str) -> Vec<String>) -> String {
     let mut played = String::new();
     let mut lines = text.lines().peekable();
@@ -55,7 +55,7 @@ pub fn check_all_played(folder: &str, names: &[&str]) {
     }
 }
 
-/// The moves of a state machine as a table below `head`: rows are what happens, columns the
+/// The moves of a state machine as a table below `head`: rows are events, columns the
 /// states, a dash a move that `next` refuses.
 pub fn table_of_moves<S: Debug + Copy, M: Debug + Copy>(
     head: &str,

@@ -34,7 +34,7 @@ pub const CUTS_MAX: usize = 4;
 
 /// Lookup: answer with the directory at the key.
 pub const READDIR: u32 = 1;
-/// Lookup: answer with the symlink at the key, not what it points to.
+/// Lookup: answer with the symlink at the key, not its target.
 pub const READLINK: u32 = 2;
 /// kvs-watch: continue after the first answer.
 pub const WATCH: u32 = 4;
@@ -46,7 +46,7 @@ pub const TREEOBJ: u32 = 16;
 pub const WATCH_FULL: u32 = 64;
 /// kvs-watch: leave out values equal to the one before.
 pub const WATCH_UNIQ: u32 = 128;
-/// kvs-watch: send only what was appended.
+/// kvs-watch: send only the appended part.
 pub const WATCH_APPEND: u32 = 256;
 /// kvs-watch: send the value blob by blob, then end.
 pub const STREAM: u32 = 512;

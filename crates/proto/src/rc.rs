@@ -68,8 +68,8 @@ impl Personality {
     }
 }
 
-/// The default set. Modules start as soon as what they need runs, and stop in the
-/// opposite order.
+/// The default set. Modules start as soon as their dependencies are running, and stop in
+/// the opposite order.
 pub const MODULES: &[Entry] = &[
     Entry {
         name: "content",

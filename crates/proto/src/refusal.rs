@@ -7,7 +7,7 @@ use wire::Message;
 
 use crate::delivery::{Outcome, Stopped};
 
-/// A failed call: what the caller sees. Also used directly by a handler where an enum of
+/// A failed call, as seen by the caller. Also used directly by a handler where an enum of
 /// its own would add nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {

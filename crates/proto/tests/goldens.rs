@@ -22,7 +22,7 @@ fn payload(value: &Value, is_json: bool) -> Option<Bytes> {
     }
 }
 
-/// Reads and writes one example; says what went wrong.
+/// Reads and writes one example; returns the error.
 fn check(
     what: &str,
     value: Option<&Value>,

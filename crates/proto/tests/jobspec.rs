@@ -94,8 +94,8 @@ fn outcome(jobspec: Value) -> String {
     checked.map_or_else(|error| error.to_string(), |()| "ok".to_owned())
 }
 
-/// The jobspec, then a row for each change: JSON pointer, the value that replaces what is there
-/// (`-` where it is taken out), and what a submitter is told.
+/// The jobspec, then a row for each change: JSON pointer, the new value (`-` where it is
+/// removed), and the error for a submitter.
 fn table() -> String {
     let whole = whole();
     let mut text = format!("{whole}\n");

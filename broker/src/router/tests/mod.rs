@@ -64,7 +64,7 @@ fn stage(rank: u32) -> Router {
     router
 }
 
-/// Actions of the router, one line each. A module takes what it is asked at once.
+/// Actions of the router, one line each. A module receives requests at once.
 fn out(router: &mut Router) -> Vec<String> {
     let mut lines = Vec::new();
     while let Some(out) = router.poll() {

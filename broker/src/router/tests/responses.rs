@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A request of `from` goes its way, and `by` answers with what `change` makes of it.
+/// A request of `from` goes its way, and `by` answers with the result of `change`.
 fn check_answer(
     from: Hop,
     request: Message,

@@ -1,7 +1,7 @@
-//! Our terminal as that of a process elsewhere (protocol/23 section 8): keys go there, what is
-//! shown comes here.
+//! Our terminal as that of a process elsewhere (protocol/23 section 8): keys go there, output
+//! comes here.
 //!
-//! One piece of what is typed is under way at a time. A word a second says that we are there, and
+//! One piece of typed input is under way at a time. A word a second says that we are there, and
 //! one behind each quarter of a mebibyte shows that we have read it.
 
 mod raw;
@@ -37,9 +37,9 @@ const SHOW_CURSOR: &str = "\x1b[?25h";
 /// Actions of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It types and is shown what there is.
+    /// It types and receives the output.
     Both,
-    /// It types what comes by a pipe, and ends with that.
+    /// It types the input of a pipe, and ends with that.
     Pipe,
 }
 
@@ -165,7 +165,7 @@ impl Client {
         (self.next_word, self.untold) = (Instant::now() + KEEPALIVE, 0);
     }
 
-    /// Reads what was typed, once, and sends it on.
+    /// Reads typed input, once, and sends it on.
     pub fn read(&mut self, handle: &mut Handle) -> News {
         let Some(input) = &self.input else {
             return News::Nothing;

@@ -90,7 +90,7 @@ pub fn follow(
     }
 }
 
-/// Does what a signal means; gives its number if that is to end.
+/// Carries out a signal; returns its number if it means to end.
 fn obey(
     handle: &mut Handle,
     client: &Client,

@@ -1,6 +1,6 @@
 //! A desk at which workers take tasks: the server side of `proto::worker`, as a module of which a
-//! site writes what is its own ([`Bench`]). Acknowledged changes are stored, so its process may
-//! be killed at any time: the next one knows who has which task, and workers notice nothing.
+//! site writes its own part ([`Bench`]). Acknowledged changes are stored, so its process may be
+//! killed at any time: the next one knows who has which task, and workers notice nothing.
 //!
 //! Read on in `state.rs` (how a task moves) and `table.rs` (all tasks).
 
@@ -38,11 +38,11 @@ pub struct Desk<B> {
     table: Table,
     /// Workers that wait for a task, the first first: as many as may have requests open.
     waiting: Vec<(Take, Reply<Take>)>,
-    /// Answers that wait until what they say is stored.
+    /// Answers that wait until their changes are stored.
     owed: Vec<Owed>,
     in_flight: bool,
     seq: u64,
-    /// Bytes of what is stored, and when it is written again.
+    /// Bytes stored, and the size at which they are rewritten.
     bytes: usize,
     bytes_max: usize,
     is_looking: bool,
@@ -111,7 +111,7 @@ impl<B: Bench> Desk<B> {
         format!("worker.{}", cx.name())
     }
 
-    /// Waits for what the one before us has asked of the kvs, then reads what is stored.
+    /// Waits for the requests of our predecessor to the kvs, then reads the stored state.
     fn look_around(cx: &mut Cx<Self>) {
         cx.call(
             &Commit::new(PRIMARY),
@@ -203,7 +203,7 @@ impl<B: Bench> Desk<B> {
         }
     }
 
-    /// Stores what is not, and answers when that is done.
+    /// Stores new records, and answers when they are stored.
     fn store(&mut self, cx: &mut Cx<Self>) {
         if self.in_flight || self.owed.is_empty() && !self.table.has_lines() {
             return;

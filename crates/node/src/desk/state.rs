@@ -23,7 +23,7 @@ pub enum Move {
     Renew,
     /// Its worker gives it back, or is not heard of for as long as the lease.
     Lapse,
-    /// Its worker says what came of it.
+    /// Its worker reports the result.
     Complete,
     /// A worker says so with a fencing number that is not the last: refused, and recorded.
     CompleteLate,

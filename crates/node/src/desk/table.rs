@@ -1,5 +1,5 @@
-//! The tasks of a server: who has which, under which fencing number. Pure. All that changes is a
-//! record first, and the records are what is stored: read again, they give the same table.
+//! The tasks of a server: who has which, under which fencing number. Pure. All changes are
+//! records first, and the records are stored: read again, they give the same table.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -80,7 +80,8 @@ impl Table {
         }
     }
 
-    /// Takes in what was stored. A line that was cut off is left out. Leases begin again.
+    /// Restores the table from stored records. A line that was cut off is left out.
+    /// Leases begin again.
     pub fn recall(&mut self, text: &str, now: Duration) {
         for line in text.lines() {
             match serde_json::from_str(line) {

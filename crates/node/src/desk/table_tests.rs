@@ -34,7 +34,7 @@ fn complete(table: &mut Table, name: &str, fence: u64) -> Result<(), WorkerError
     )
 }
 
-/// The same table, from what is stored of it; in both ways.
+/// The same table, from its stored records; in both ways.
 fn again(table: &mut Table, stored: &mut String) -> [Table; 2] {
     *stored += &table.take_lines();
     [stored.clone(), table.whole()].map(|text| {

@@ -1,4 +1,4 @@
-//! Trees by scheme and size, and what holds for each of them.
+//! Trees by scheme and size, and the properties of each of them.
 
 use proptest::prelude::*;
 

@@ -14,8 +14,8 @@ use crate::data::{IdSet, JobId};
 use crate::raw_json::RawJson;
 use crate::schema::JsonSchema;
 
-/// Announces a shell. The orders that come back first describe its job, then tell it what
-/// to do. Sent again after every loss of the stream.
+/// Announces a shell. The orders that come back first describe its job, then its actions.
+/// Sent again after every loss of the stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShellHello {
     /// Job id.

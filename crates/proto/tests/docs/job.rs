@@ -1,5 +1,5 @@
-//! `doc/shell-options.md` and `doc/job-attributes.md`: what a jobspec can say, from the tables
-//! in `proto`.
+//! `doc/shell-options.md` and `doc/job-attributes.md`: the settings of a jobspec, from the
+//! tables in `proto`.
 
 use std::fmt::Write;
 

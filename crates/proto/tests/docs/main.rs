@@ -1,6 +1,6 @@
-//! The pages of methods, events, errors and jobspecs in `doc/` are what the declarations say.
-//! `cargo xtask docs` runs this with UPDATE=1, which writes them; without it they are
-//! compared. Needs the feature `schema`.
+//! The pages of methods, events, errors and jobspecs in `doc/` are printed from the
+//! declarations. `cargo xtask docs` runs this with UPDATE=1, which writes them; without it
+//! they are compared. Needs the feature `schema`.
 //!
 //! To add a kind of page: a file here with a function from nothing to pages, and its line
 //! in `SOURCES`.

@@ -1,5 +1,5 @@
-//! `doc/attributes.md` and `doc/config.md`: what an operator can set, from the tables in
-//! `proto`, and which crates use it, from their code.
+//! `doc/attributes.md` and `doc/config.md`: the settings of an operator, from the tables
+//! in `proto`, and the crates that use them, from their code.
 
 use std::fmt::Write;
 

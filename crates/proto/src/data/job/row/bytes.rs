@@ -23,8 +23,8 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Reads what was appended, in the same order. `None` for data that are cut off or too
-/// long.
+/// Reads values in the order in which they were appended. `None` for data that are cut
+/// off or too long.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a>(&'a [u8]);
 
