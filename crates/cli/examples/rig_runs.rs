@@ -1,4 +1,4 @@
-//! Gives runs to the server `rigs`, each a word and a command, and waits for what comes of them.
+//! Gives runs to the server `rigs`, each a word and a command, and waits for their results.
 
 use std::collections::BTreeMap;
 use std::error::Error;

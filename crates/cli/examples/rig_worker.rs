@@ -1,5 +1,5 @@
-//! A worker of a site's own: a test rig that takes runs from the server `rigs`, one at a time,
-//! and says what came of each. Its argument is its name. Server and broker may be restarted
+//! A site's own worker: a test rig that takes runs from the server `rigs`, one at a time, and
+//! reports the result of each. Its argument is its name. Server and broker may be restarted
 //! under it as often as they like.
 
 use std::error::Error;

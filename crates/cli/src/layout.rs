@@ -77,7 +77,8 @@ impl Layout {
         self.prefix.join("share/man")
     }
 
-    /// Sets in `env` what programs that `flux` starts expect (protocol/24 section 20).
+    /// Sets in `env` the variables that programs started by `flux` expect (protocol/24
+    /// section 20).
     pub fn apply(&self, env: &mut Env) {
         for name in ["FLUX_EXEC_PATH", "FLUX_MODULE_PATH", "FLUX_CONNECTOR_PATH"] {
             let first = env.get_os(&format!("{name}_PREPEND"));
@@ -109,7 +110,7 @@ impl Layout {
         }
     }
 
-    /// Sets in `env` what programs in Python need on top.
+    /// Sets in `env` the additional variables for programs in Python.
     pub fn apply_python(&self, env: &mut Env) {
         let bindings = Bindings::of(self).pop().map(|bindings| bindings.path);
         self.apply_bindings(env, bindings.as_deref());

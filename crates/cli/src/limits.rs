@@ -57,14 +57,14 @@ pub const SWEEP_DELETES: i64 = 2048;
 /// See [`SWEEP_DELETES`].
 pub const SWEEP_WINDOW_ROWS: i64 = 65_536;
 
-/// Bytes of one line with a jobspec: what job-ingest takes, and who submits it.
+/// Bytes of one line with a jobspec: the maximum of job-ingest, and the submitter.
 pub const JOBSPEC_LINE_BYTES_MAX: u64 = 17 * 1024 * 1024;
 
 /// Places at which `flux lint` finds something; further ones are not told of.
 pub const LINT_FINDINGS_MAX: usize = 4096;
 
-/// Modules and programs that `flux lint` keeps something of, for each rule; what further ones do is
-/// not looked at, and so it is with the limits below.
+/// Modules and programs that `flux lint` keeps data of, for each rule; further ones are ignored,
+/// and so it is with the limits below.
 pub const LINT_PARTIES_MAX: usize = 16_384;
 
 /// Watches of one of them.
@@ -82,7 +82,7 @@ pub const LINT_TOPICS_MAX: usize = 4096;
 /// Methods of which one asks something.
 pub const LINT_QUESTIONS_MAX: usize = 1024;
 
-/// Letters in which a command that is suggested differs from what was typed.
+/// Letters in which a suggested command may differ from the typed one.
 pub const SUGGESTED_EDITS_MAX: usize = 3;
 
 /// Commands that are suggested.

@@ -52,7 +52,7 @@ impl Options {
         Ok(mask)
     }
 
-    /// Shows what comes until the user or the service ends it. `who` is the one on whose
+    /// Shows messages until the user or the service ends it. `who` is the one on whose
     /// side a message was seen.
     pub fn show<M>(
         &self,
@@ -91,8 +91,8 @@ impl Options {
     }
 }
 
-/// `rx kvs > kvs.lookup [42]`: the direction, who sees it so, the type, what, and how many
-/// bytes; a response also says how it went.
+/// `rx kvs > kvs.lookup [42]`: the direction, the observer, the type, the topic, and the
+/// number of bytes; a response also has its result.
 fn line(traced: &Traced, who: &str) -> String {
     let kind = TYPES.iter().find(|(_, bit, _)| *bit == traced.kind);
     let sign = kind.map_or('?', |(_, _, sign)| *sign);

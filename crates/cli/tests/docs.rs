@@ -1,5 +1,5 @@
-//! The manual in `doc/` is what the parsers say. `UPDATE=1 cargo test -p cli --test docs`,
-//! which `cargo xtask docs` runs, writes it.
+//! The manual in `doc/` is printed from the parsers. `UPDATE=1 cargo test -p cli --test
+//! docs`, which `cargo xtask docs` runs, writes it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn doc() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc")
 }
 
-/// Writes the page if asked to; says whether it is (now) what it should be.
+/// Writes the page if asked to; returns whether it is current (now).
 fn is_current(path: &Path, text: &str) -> bool {
     if fs::read_to_string(path).is_ok_and(|found| found == text) {
         return true;

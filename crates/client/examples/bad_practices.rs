@@ -2,8 +2,8 @@
 //! rfc9`.
 //!
 //! `bad_practices WHAT`, where WHAT is `chained-watch`, `replaced-stream`, `unwaited-version`,
-//! `unicast-event` or `polling`; or one of what is allowed and looks like that: `counter`, `two-watches`,
-//! `waited-version`.
+//! `unicast-event` or `polling`; or an allowed practice that looks similar: `counter`,
+//! `two-watches`, `waited-version`.
 
 use std::error::Error;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! A broker made of one function, for tests of programs that use a handle: it speaks the
-//! framing and the handshake of protocol/02, and the test says what it answers.
+//! A broker made of one function, for tests of programs that use a handle: it implements
+//! the framing and the handshake of protocol/02, and the test gives its answers.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -74,7 +74,7 @@ impl Handle {
         Ok(ready)
     }
 
-    /// Waits for the socket or one of `watch`, and reads and writes what can be.
+    /// Waits for the socket or one of `watch`, and reads and writes as much as possible.
     pub(crate) fn turn_socket(
         &mut self,
         watch: &[BorrowedFd<'_>],

@@ -180,7 +180,7 @@ impl FileObject {
     }
 }
 
-/// Text as it is, unless it holds what some readers of JSON refuse.
+/// Text as it is, unless it contains characters that some readers of JSON refuse.
 fn encode(bytes: &[u8]) -> (&'static str, String) {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => ("utf-8", text.to_owned()),

@@ -95,7 +95,7 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Opens what was found, if it still is a regular file.
+    /// Opens a file that was found, if it still is a regular file.
     fn open(found: &'a Found) -> Result<Source<'a>, PackError> {
         let name = found.name.as_str();
         let io = |error| PackError::Io(name.to_owned(), errno(&error));

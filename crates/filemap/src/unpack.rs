@@ -82,8 +82,8 @@ impl Target {
         })
     }
 
-    /// Makes the file of an object. If its contents are blobs, they are to be written to what
-    /// is given back, which is to be finished then.
+    /// Makes the file of an object. If its contents are blobs, they are to be written to the
+    /// returned file, which is to be finished then.
     pub fn unpack(&self, object: &FileObject) -> Result<Option<Growing>, UnpackError> {
         self.make(object).map_err(|why| UnpackError {
             path: object.path.clone(),

@@ -1,4 +1,4 @@
-//! The files below a path, a directory after what is in it.
+//! The files below a path, a directory after its contents.
 
 use std::fs::{self, Metadata};
 use std::path::{Component, Path, PathBuf};
@@ -44,7 +44,7 @@ pub(crate) fn errno(error: &std::io::Error) -> Errno {
 }
 
 /// Shows `path`, which is relative to `base`, and everything below it to `visit`, in the
-/// order of names. Links are not followed. `.` stands for what is in `base`.
+/// order of names. Links are not followed. `.` stands for the contents of `base`.
 pub fn walk<E: From<WalkError>>(
     base: &Path,
     path: &Path,
@@ -53,7 +53,7 @@ pub fn walk<E: From<WalkError>>(
     step(base, path, name_of(path)?, 0, visit)
 }
 
-/// `relative` is what errors name: that is how the user knows the file.
+/// `relative` is the path in errors: the one by which the user knows the file.
 fn step<E: From<WalkError>>(
     base: &Path,
     relative: &Path,

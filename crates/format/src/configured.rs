@@ -13,7 +13,7 @@ use command::error::{CliError, io_text};
 /// Directories of site files when XDG_CONFIG_DIRS is not set.
 const SITE_FOLDERS: &str = "/etc/xdg";
 
-/// Forms of files; what stands in a later one counts.
+/// Extensions of files; the contents of a later one take precedence.
 const EXTENSIONS: [&str; 3] = ["toml", "json", "yaml"];
 
 /// A file of settings, which several listings may share.

@@ -1,11 +1,10 @@
 //! The format language of listings: `{id.f58:>12} ?:{queue:<8.8} +:{username:<8}`.
 //!
-//! It knows nothing of jobs. A command resolves the names of fields once, when the
-//! format is read, to a key that tells quickly what to show; rows are then rendered
-//! without looking at the text of the format again. Read on in `parse.rs` (the text),
-//! `spec.rs` (widths and precisions), `value.rs` (what a field holds, and conversions),
-//! `table.rs` (columns, header and rows), and `configured.rs` and `yaml.rs` (formats in
-//! files).
+//! It knows nothing of jobs. A command resolves the names of fields once, when the format
+//! is read, to a key that quickly gives the value; rows are then rendered without looking
+//! at the text of the format again. The text is parsed in `parse.rs`, widths and
+//! precisions are in `spec.rs`, values of fields and conversions in `value.rs`, columns,
+//! header and rows in `table.rs`, and formats in files in `configured.rs` and `yaml.rs`.
 
 mod configured;
 mod options;

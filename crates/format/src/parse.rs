@@ -125,7 +125,7 @@ fn split_sort(text: &str) -> (&str, &str) {
     }
 }
 
-/// A column from the text before it and what stands in its braces.
+/// A column from the text before it and the text in its braces.
 fn column<F>(
     before: String,
     inside: &str,

@@ -1,5 +1,6 @@
 //! Widths, precisions and alignment: Python's format specification as far as listings use
-//! it, with the suffixes `h` (a dash for nothing) and `+` (mark what was cut).
+//! it, with the suffixes `h` (a dash for an empty value) and `+` (a mark for a truncated
+//! one).
 
 /// Columns that one field may be padded to; more is no specification.
 const WIDTH_MAX: usize = 4096;
@@ -28,9 +29,9 @@ pub struct Spec {
     pub precision: Option<usize>,
     /// `d`, `f`, `g`, `s` or `x`.
     pub kind: Option<char>,
-    /// A dash for what is empty.
+    /// A dash for an empty value.
     pub dash_empty: bool,
-    /// A plus for what was cut.
+    /// A plus for a truncated value.
     pub mark_cut: bool,
 }
 

@@ -34,7 +34,7 @@ pub struct Table<'f, F> {
     is_laid_out: bool,
 }
 
-/// One row: its cells and what it is sorted by.
+/// One row: its cells and its sort keys.
 struct Row {
     /// Escape sequence before it; empty for none.
     colour: &'static str,
@@ -54,7 +54,7 @@ struct Seen {
 }
 
 impl<'f, F> Table<'f, F> {
-    /// An empty table. `sort` overrides what the format says.
+    /// An empty table. `sort` overrides the keys of the format.
     pub fn new(
         format: &'f Format<F>,
         sort: Option<&'f [SortKey<F>]>,

@@ -55,8 +55,8 @@ pub enum Conversion {
 const ISO_TIME: &str = "%Y-%m-%dT%H:%M:%S";
 
 impl Conversion {
-    /// Reads what follows the exclamation mark. Gives back what is left of the
-    /// specification: the form of a time stands before `::`.
+    /// Reads the text after the exclamation mark. Returns the rest of the specification:
+    /// the form of a time stands before `::`.
     pub fn parse<'a>(
         name: Option<&str>,
         spec: &'a str,

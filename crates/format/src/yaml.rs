@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// Levels of nesting.
 const DEPTH_MAX: usize = 16;
 
-/// Reads a document. The error says where and what is wrong.
+/// Reads a document. The error has the line and the reason.
 pub fn parse(text: &str) -> Result<Value, String> {
     let lines: Vec<&str> = text.lines().collect();
     let mut reader = Reader { lines, at: 0 };

@@ -36,7 +36,7 @@ fn number(duration: Fsd) -> Value {
     }
 }
 
-/// Sets a value below what [`super::frobnicator`] has seen to be a mapping.
+/// Sets a value below a path that [`super::frobnicator`] has checked to be a mapping.
 pub(crate) fn set(jobspec: &mut Jobspec, path: &str, value: Value) -> Result<(), Refusal> {
     jobspec
         .set(path, value)

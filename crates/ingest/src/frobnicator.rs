@@ -15,7 +15,7 @@ enum Plugin {
     Constraints,
 }
 
-/// Plugins in the order in which they change a jobspec, and what they know.
+/// Plugins in the order in which they change a jobspec, and their data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frobnicator {
     plugins: Vec<Plugin>,
@@ -59,7 +59,7 @@ impl Frobnicator {
     /// Changes a jobspec.
     ///
     /// # Errors
-    /// EPERM with what the submitter is told, if the job cannot be in any queue.
+    /// EPERM with the text for the submitter, if the job cannot be in any queue.
     pub fn apply(&self, jobspec: &mut Jobspec) -> Result<(), Refusal> {
         check_form(jobspec)?;
         for plugin in &self.plugins {

@@ -4,7 +4,7 @@
 //! Both are chains of plugins that a site chooses by name. Flux runs them in worker
 //! processes, `flux job-validator` and `flux job-frobnicator`; ours run in job-ingest itself,
 //! and the two commands try them by hand. So they stand here, where both can use them. No
-//! I/O: what must ask others says so ([`Validator::asks_feasibility`]).
+//! I/O: a check that must ask others says so ([`Validator::asks_feasibility`]).
 
 mod broken;
 mod constraints;

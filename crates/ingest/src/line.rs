@@ -12,7 +12,7 @@ const KEYS: [&str; 5] = ["jobspec", "userid", "rolemask", "urgency", "flags"];
 #[derive(Debug)]
 pub struct Line(pub Jobspec);
 
-/// A line that answers: a jobspec from what changes them, nothing from what checks them.
+/// A line that answers: a jobspec from a frobnicator, empty from a validator.
 #[derive(Debug)]
 pub struct Answer(pub Result<Option<Jobspec>, Refusal>);
 
@@ -20,7 +20,7 @@ impl Line {
     /// Reads a line; with `bare` it is the jobspec itself.
     ///
     /// # Errors
-    /// EINVAL with what is wrong with it.
+    /// EINVAL with the error in it.
     pub fn read(text: &str, bare: bool) -> Result<Line, Refusal> {
         let invalid = |text: String| Refusal::new(Errno::EINVAL, text);
         let line: Value = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! The chain of plugins that say what is wrong with a jobspec.
+//! The chain of plugins that validate a jobspec.
 
 use proto::config::ingest::RequireInstance as RequireInstanceConf;
 use proto::data::Jobspec;

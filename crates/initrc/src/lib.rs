@@ -1,12 +1,12 @@
 //! The Lua files by which sites and users extend the job shell (protocol/23 section 6): which of them
 //! a job has, the objects that they see, and the handlers that they leave behind.
 //!
-//! Nothing of a shell is known here. A script sees [`Facts`], the job's options and its environment;
-//! it reads files through a [`Disk`]; what it says comes back as [`Effect`]s. A job without such files
-//! makes no [`Engine`], and so no Lua.
+//! Nothing of a shell is known here. A script sees [`Facts`], the job's options and its
+//! environment; it reads files through a [`Disk`]; its actions come back as [`Effect`]s. A job
+//! without such files makes no [`Engine`], and so no Lua.
 //!
-//! Read on in `find.rs` (is there anything to run), `engine.rs` (running it), `host.rs` (what Lua can
-//! ask of us), `prelude.lua` (the objects, in Lua), `json.rs` (values to and fro).
+//! The script is found in `find.rs` and run in `engine.rs`; `host.rs` has our functions for Lua,
+//! `prelude.lua` the objects, and `json.rs` the conversion of values.
 
 mod engine;
 mod find;

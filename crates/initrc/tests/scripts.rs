@@ -1,4 +1,4 @@
-//! Scripts, and what becomes of them: what they say, and what they do to options and environment.
+//! Scripts and their results: their messages, and their changes of options and environment.
 #![allow(
     clippy::unwrap_used,
     reason = "a test that unwraps says what it expects"

@@ -210,8 +210,8 @@ fn annotate(job: &mut Job, change: impl FnOnce(&mut Map<String, Value>)) {
     job.change_extra(|extra| extra.annotations = text);
 }
 
-/// Moves a job on, or leaves it. The job manager decides what may happen: an event that does
-/// not fit is ignored.
+/// Moves a job on, or leaves it. The job manager decides which events are allowed: an event
+/// that does not fit is ignored.
 fn step(job: &mut Job, event: &str, is_fatal: bool, at: f64) {
     match next(job.state, event, is_fatal) {
         Next::To(state) => enter(job, state, at),

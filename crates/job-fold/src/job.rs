@@ -190,14 +190,14 @@ impl Job {
         self.extra.as_ref()?.dependencies.as_deref()
     }
 
-    /// Changes what few jobs have.
+    /// Changes the data that few jobs have.
     pub fn change_extra(&mut self, change: impl FnOnce(&mut Extra)) {
         let mut extra = self.extra.take().unwrap_or_default();
         change(&mut extra);
         self.extra = (!extra.is_empty()).then_some(extra);
     }
 
-    /// Tasks: as asked for, or counted by what it got.
+    /// Tasks: as requested, or counted by its allocation.
     pub fn ntasks(&self) -> Option<u64> {
         let asked = self.asked();
         match (self.given(), asked.per_core, asked.per_node) {
@@ -207,13 +207,13 @@ impl Job {
         }
     }
 
-    /// Cores: what it got, else what it asked for.
+    /// Cores: allocated, else requested.
     pub fn ncores(&self) -> Option<u64> {
         let given = self.given().map(|given| given.ncores);
         given.or_else(|| self.asked().ncores)
     }
 
-    /// Nodes: what it got, else what it asked for.
+    /// Nodes: allocated, else requested.
     pub fn nnodes(&self) -> Option<u64> {
         let given = self.given().map(|given| given.nnodes);
         given.or_else(|| self.asked().nnodes)

@@ -2,9 +2,9 @@
 //! happen, and for job-manager, which makes the row of an inactive job
 //! ([`proto::data::job::Row`]). So both say the same. No I/O, no clock.
 //!
-//! Read on in `record.rs` (a record of the journal), `fold.rs` (what events mean), `job.rs` (a
-//! job as it is kept) and `row.rs` (a job as a row and back). `asked.rs` and `given.rs` derive
-//! what is listed of jobspec and R; `parts.rs` keeps what jobs have in common once.
+//! A record of the journal is in `record.rs`, the meaning of events in `fold.rs`, a job in
+//! `job.rs`, and a job as a row and back in `row.rs`. `asked.rs` and `given.rs` derive the
+//! listed parts of jobspec and R; `parts.rs` stores parts common to several jobs once.
 
 #![forbid(unsafe_code)]
 

@@ -64,7 +64,7 @@ pub struct Event<'a> {
     /// Name of the event.
     #[serde(borrow)]
     pub name: Cow<'a, str>,
-    /// About what.
+    /// Context of the event.
     #[serde(borrow, default)]
     pub context: Option<&'a RawValue>,
 }

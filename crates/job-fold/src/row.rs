@@ -53,7 +53,7 @@ fn json_of(texts: &[Box<str>]) -> String {
     serde_json::to_string(texts).unwrap_or_else(|_| "[]".to_owned())
 }
 
-/// The job of a row; `None` for what is no row of ours.
+/// The job of a row; `None` for other data.
 pub fn job_of(parts: &mut Parts, row: &[u8]) -> Option<Job> {
     let row = Row::decode(row)?;
     // Once looked at, a part is read wherever it is listed.

@@ -15,7 +15,7 @@ pub fn is_above_hard_limit(name: &str, soft: i64) -> bool {
     hard.is_some_and(|hard| u64::try_from(soft).unwrap_or(u64::MAX) > hard)
 }
 
-/// Writes to `oom_score_adj` of a process. An error says what it was and was to be.
+/// Writes to `oom_score_adj` of a process. An error has the old and the requested value.
 pub fn adjust_oom(pid: i32, to: i64) -> Result<(), String> {
     let path = |name: &str| format!("/proc/{pid}/{name}");
     let read = |name: &str| -> io::Result<String> {

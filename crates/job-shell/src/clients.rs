@@ -1,4 +1,5 @@
-//! shell.exception and shell.proctable: what clients and other shells ask besides input.
+//! shell.exception and shell.proctable: requests of clients and other shells besides
+//! input.
 
 use std::cell::RefCell;
 use std::rc::Rc;

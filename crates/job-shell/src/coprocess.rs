@@ -1,8 +1,8 @@
 //! Helpers beside the tasks, by option `coprocess` (protocol/23 section 13): they are started when all
 //! tasks here were, write to files, and are to end when the tasks have.
 //!
-//! A file that several shells share is written by the leading one: the others hand it what their
-//! helpers write, a piece at a time.
+//! A file that several shells share is written by the leading one: the others send it the output
+//! of their helpers, a piece at a time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -47,7 +47,7 @@ pub(crate) struct Coprocesses {
 #[derive(Debug)]
 struct Running {
     name: String,
-    /// Where what it writes goes, if not to the leading shell.
+    /// File for its output, if not at the leading shell.
     path: Option<String>,
     has_exited: bool,
     /// Streams of it that are open.
@@ -235,7 +235,7 @@ impl JobShell {
         }
     }
 
-    /// Has helpers wait while there is no room for what they write.
+    /// Has helpers wait while there is no room for their output.
     fn regulate_coprocesses(&mut self, cx: &mut Cx<Self>) {
         let is_full = self.coprocesses.outbox_bytes >= COPROCESS_PENDING_BYTES_MAX;
         let is_full = is_full || self.n_writes >= crate::limits::WRITES_MAX;
@@ -299,7 +299,7 @@ impl JobShell {
         self.leave_if_drained(cx);
     }
 
-    /// Another shell hands over what a helper has written.
+    /// Receives output of a helper from another shell.
     pub(crate) fn take_coprocess(
         &mut self,
         cx: &mut Cx<Self>,

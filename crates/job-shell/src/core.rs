@@ -295,8 +295,8 @@ impl JobShell {
         }
     }
 
-    /// Asks the job manager to end the job, once. With a failure behind us, that is what our
-    /// exit code tells from now on.
+    /// Asks the job manager to end the job, once. After a failure, our exit code is that of
+    /// the failure.
     pub(crate) fn raise(&mut self, cx: &mut Cx<Self>, note: &str, wait_status: Option<i32>) {
         if std::mem::replace(&mut self.raised, true) {
             return;

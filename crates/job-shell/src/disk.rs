@@ -1,5 +1,5 @@
-//! Files as scripts name them: patterns, and what is in a file. Called by the worker, and where a
-//! handler of a script asks for one.
+//! Files as named by scripts: patterns, and contents. Called by the worker, and where a handler
+//! of a script asks for one.
 #![allow(
     clippy::disallowed_types,
     reason = "called by the worker, which touches files"

@@ -1,5 +1,5 @@
-//! The environment of tasks: the job's own, and what the shell adds (protocol/13 section
-//! 10). Pure.
+//! The environment of tasks: the job's own, and the variables added by the shell
+//! (protocol/13 section 10). Pure.
 
 use std::collections::BTreeMap;
 
@@ -87,7 +87,7 @@ fn offer_library(env: &mut BTreeMap<String, String>, library: &str) {
     env.insert(LIBRARY_PATH.to_owned(), folders.join(":"));
 }
 
-/// Adds what tasks of an MPI need.
+/// Adds variables needed by tasks of an MPI.
 pub fn prepare_for_mpi(env: &mut BTreeMap<String, String>, around: &Surroundings) {
     if around.openmpi {
         let name = "OMPI_MCA_btl_vader_backing_directory";

@@ -19,7 +19,7 @@ pub struct Feed {
     in_pipe: usize,
     /// The last byte that came.
     last: Option<u8>,
-    /// The end comes behind what waits.
+    /// The end comes behind the waiting data.
     end: End,
 }
 
@@ -29,11 +29,11 @@ enum End {
     /// More may come.
     #[default]
     Open,
-    /// It was said, and comes behind what waits.
+    /// It was announced, and comes behind the waiting data.
     Said,
     /// It was passed on.
     Passed,
-    /// Nobody reads any more: what comes is thrown away.
+    /// Nobody reads any more: further data are dropped.
     Closed,
 }
 

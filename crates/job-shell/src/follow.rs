@@ -19,7 +19,7 @@ use crate::log::Level;
 use crate::state::State;
 
 impl JobShell {
-    /// Reads what the leading shell logs, unless tasks read a file.
+    /// Reads the input logged by the leading shell, unless tasks read a file.
     pub(crate) fn follow_input(&mut self, cx: &mut Cx<Self>, job: &Rc<Job>) {
         if job.options.stdin_file.is_some() {
             return;

@@ -78,8 +78,8 @@ impl JobShell {
     }
 }
 
-/// The topology without processors other than these, and without what has none of them; `None`
-/// if nothing is left, or the XML is not as hwloc writes it.
+/// The topology without processors other than these, and without objects that have none of
+/// them; `None` if nothing is left, or the XML is not in the form of hwloc.
 fn restricted(xml: &str, cpus: &IdSet) -> Option<String> {
     let kept = kept_lines(xml, cpus)?;
     let nodes = kept.iter().filter(|line| is_object(line, "NUMANode"));
@@ -94,7 +94,7 @@ fn restricted(xml: &str, cpus: &IdSet) -> Option<String> {
     Some(out)
 }
 
-/// The lines of objects that have one of these processors, and of what is around them.
+/// The lines of objects that have one of these processors, and of their parents.
 fn kept_lines<'a>(xml: &'a str, cpus: &IdSet) -> Option<Vec<&'a str>> {
     let mut kept = Vec::new();
     // Objects within one that is left out, that one included.

@@ -1,5 +1,5 @@
-//! Standard input of tasks: what clients send is passed on and logged (RFC 24). The leading shell
-//! does both; the others read the log (`follow.rs`), so there it is whole.
+//! Standard input of tasks: data sent by clients are passed on and logged (RFC 24). The leading
+//! shell does both; the others read the log (`follow.rs`), so there it is whole.
 //!
 //! A client that waits for its answers sends no faster than the fastest of its tasks reads.
 //! One that does not wait, as libflux clients, fills the tasks' share of memory (`feed.rs`).
@@ -110,7 +110,7 @@ impl JobShell {
         }
     }
 
-    /// Checks a request; gives the tasks here that it is for, and what they get.
+    /// Checks a request; returns the tasks here that it is for, and their data.
     fn admit_input(&mut self, peer: &Peer, data: &Data) -> Result<(Vec<usize>, Bytes), StdinError> {
         let job = self.job.clone().ok_or(StdinError::Malformed)?;
         if !peer.may_act_for(job.userid) {
@@ -171,7 +171,7 @@ impl JobShell {
         self.queue_input(cx, &local, &bytes, data.is_eof());
     }
 
-    /// Nothing can be read of the log any more: no task waits for what does not come.
+    /// The log can no longer be read: no task waits for further input.
     pub(crate) fn end_input(&mut self, cx: &mut Cx<Self>) {
         self.open_feeds();
         let all: Vec<usize> = (0..self.input.feeds.len()).collect();
@@ -201,7 +201,7 @@ impl JobShell {
         }
     }
 
-    /// Hands a task what it can take, if it has been started.
+    /// Sends a task as much as it can take, if it has been started.
     pub(crate) fn pump(&mut self, cx: &mut Cx<Self>, index: usize) {
         let child = self.tasks.get(index).and_then(|task| task.child);
         let (Some(feed), Some(child)) = (self.input.feeds.get_mut(index), child) else {

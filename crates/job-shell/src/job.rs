@@ -193,7 +193,7 @@ impl JobError {
 }
 
 impl Job {
-    /// Puts together what job-exec said and the environment that the submitter signed.
+    /// Combines the data from job-exec and the environment that the submitter signed.
     pub fn new(
         id: JobId,
         told: ShellJob,
@@ -309,7 +309,7 @@ impl Job {
     }
 }
 
-/// The nodes of a job, its tasks, and what is to be said of resources that are not used.
+/// The nodes of a job, its tasks, and the messages about unused resources.
 fn count(
     spec: &Jobspec,
     rset: &Rset,
@@ -348,7 +348,7 @@ fn slots(spec: &Jobspec) -> Slots {
     }
 }
 
-/// Gives up what our node has for slots without a task; says so.
+/// Gives up resources of our node for slots without a task; logs it.
 fn adjust(spec: &Jobspec, options: &Options, ntasks: u64, node: &mut JobNode) -> Vec<String> {
     let tasks = (ntasks, node.ntasks);
     let Some((cores, gpus)) = distribute::kept(spec, options.per_resource.is_some(), tasks) else {

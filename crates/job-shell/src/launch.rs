@@ -33,7 +33,7 @@ pub(crate) const PMI_FD: &str = "PMI_FD";
 /// The part of the shell that serves PMI.
 const PMI_SIMPLE: &str = "pmi-simple";
 
-/// The shortest wait that lets other work in: what is due now is done in this turn.
+/// The shortest wait that lets other work in: work that is due now is done in this turn.
 const NEXT_TURN: Duration = Duration::from_nanos(1);
 
 /// Tasks being started, some at a time: there is other work in between.
@@ -94,7 +94,7 @@ impl JobShell {
         self.start_some(cx);
     }
 
-    /// Starts the next tasks. Those that follow get their turn after what has arrived.
+    /// Starts the next tasks. Later ones get their turn after messages that have arrived.
     fn start_some(&mut self, cx: &mut Cx<Self>) {
         let (Some(job), Some(mut starting)) = (self.job.clone(), self.starting.take()) else {
             return;

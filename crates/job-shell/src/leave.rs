@@ -37,7 +37,7 @@ impl JobShell {
         cx.quick_work(Files::tidy, |core: &mut JobShell, cx, ()| core.report(cx));
     }
 
-    /// Tells job-exec how it went, with what is left to be stored.
+    /// Reports the result to job-exec, with the lines left to be stored.
     fn report(&mut self, cx: &mut Cx<Self>) {
         let exit = ShellExit {
             id: self.launch.id,

@@ -11,7 +11,7 @@ pub const COMMIT_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// stored: those of a short job all go with its outcome.
 pub const LOG_GATHER_MS: u64 = 20;
 
-/// Bytes of what one shell has to tell the leading one before its tasks are made to wait.
+/// Bytes of messages of one shell to the leading one before its tasks are made to wait.
 pub const OUTBOX_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Bytes of it that are told at once, in whole words, but one word at least.
@@ -93,12 +93,11 @@ pub const WRITES_MAX: usize = 1024;
 /// Between two attempts to store output for which there is no room, or no kvs.
 pub const STORE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Bytes of what helpers beside the tasks have written that wait for the leading shell before those
-/// are made to wait.
+/// Bytes of output of helpers that wait for the leading shell before the helpers are made to wait.
 pub const COPROCESS_PENDING_BYTES_MAX: usize = 1024 * 1024;
 
 /// Time for which the leading shell waits for the helpers of others after its own must have
-/// ended, in seconds. Then what they write is not there.
+/// ended, in seconds. Then their output is missing.
 pub const COPROCESS_WAIT_S: u64 = 5;
 
 /// Time limit of a job's scripts, in seconds; the job then ends without them. Their steps are

@@ -1,5 +1,4 @@
-//! Standard output in whole lines: what came in is held back until its line is complete.
-//! Pure.
+//! Standard output in whole lines: data are held back until their line is complete. Pure.
 
 use bytes::Bytes;
 
@@ -31,7 +30,7 @@ impl Lines {
         }
     }
 
-    /// Takes data in; gives what is to be passed on now, perhaps nothing.
+    /// Adds data; returns the part to pass on now, perhaps none.
     pub fn push(&mut self, data: Bytes) -> Bytes {
         if self.buffering == Buffering::None {
             return data;
@@ -56,7 +55,7 @@ impl Lines {
         whole.into()
     }
 
-    /// Gives what was held back, line or not: nothing more will come.
+    /// Returns the data held back, line or not: nothing more will come.
     pub fn rest(&mut self) -> Bytes {
         std::mem::take(&mut self.held).into()
     }
@@ -66,7 +65,7 @@ impl Lines {
 mod tests {
     use super::*;
 
-    /// Pushes these pieces; prints what came out of each and what was left.
+    /// Pushes these pieces; prints the result of each and the rest.
     fn check(buffering: Buffering, pieces: &[&str], expect: &[&str]) {
         let mut lines = Lines::new(buffering);
         let mut out: Vec<Bytes> = Vec::new();

@@ -88,7 +88,7 @@ impl JobShell {
         self.write_log(cx, log);
     }
 
-    /// Writes what a shell says: ours, or one that we lead.
+    /// Writes a log message of a shell: ours, or one that we lead.
     pub(crate) fn write_log(&mut self, cx: &mut Cx<Self>, log: Log) {
         if let Some(file) = self.output.log_file() {
             let line = line(&log);
@@ -100,24 +100,24 @@ impl JobShell {
         }
     }
 
-    /// Says what reading the options has brought up.
+    /// Logs the remarks from reading the options.
     pub(crate) fn remark(&mut self, cx: &mut Cx<Self>, remarks: &[Remark]) {
         for remark in remarks {
             self.log(cx, remark.level, remark.component, &remark.text);
         }
     }
 
-    /// Says that a part of the shell did not do quite what was asked.
+    /// Logs that a part of the shell did not fully do what was asked.
     pub(crate) fn warn(&mut self, cx: &mut Cx<Self>, component: &str, message: &str) {
         self.log(cx, Level::Warn, Some(component), message);
     }
 
-    /// Says what the user has asked a part of the shell to tell.
+    /// Logs information that the user has asked a part of the shell for.
     pub(crate) fn notice(&mut self, cx: &mut Cx<Self>, component: &str, message: &str) {
         self.log(cx, Level::Notice, Some(component), message);
     }
 
-    /// Says what a part of the shell does, to users with `-o verbose`.
+    /// Logs an action of a part of the shell, for users with `-o verbose`.
     pub(crate) fn debug(&mut self, cx: &mut Cx<Self>, component: &str, message: &str) {
         self.log(cx, Level::Debug, Some(component), message);
     }

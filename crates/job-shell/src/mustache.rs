@@ -55,7 +55,7 @@ pub struct TaskTags {
     pub index: u32,
 }
 
-/// Everything that a template can name; tags of what is absent are left as they are.
+/// All tags of a template; tags of absent values are left as they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Tags<'a> {
     /// The job.

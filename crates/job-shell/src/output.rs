@@ -126,8 +126,8 @@ impl Output {
         }
     }
 
-    /// The file that takes what the shell says itself: that of standard error, if all tasks
-    /// here share one that can be written.
+    /// The file that receives the messages of the shell itself: that of standard error, if
+    /// all tasks here share one that can be written.
     pub fn log_file(&self) -> Option<usize> {
         match &self.stderr.to {
             Target::Files(files) if files.len() == 1 && !self.failed => files.first().copied(),
@@ -268,7 +268,7 @@ impl JobShell {
         }
     }
 
-    /// Passes on what a task here wrote.
+    /// Passes on output of a task here.
     pub(crate) fn pass_on(
         &mut self,
         cx: &mut Cx<Self>,
@@ -312,7 +312,7 @@ impl JobShell {
         self.tell(cx, &Word::Data(data));
     }
 
-    /// Takes what a task of another shell wrote.
+    /// Receives output of a task of another shell.
     pub(crate) fn take_data(&mut self, cx: &mut Cx<Self>, data: Data) {
         let stream = match data.stream.as_str() {
             "stderr" => StdioFd::Stderr,
@@ -405,7 +405,7 @@ impl JobShell {
         self.leave_if_drained(cx);
     }
 
-    /// Makes tasks wait while there is no room for what they write, and lets them go on.
+    /// Makes tasks wait while there is no room for their output, and lets them go on.
     pub(crate) fn regulate(&mut self, cx: &mut Cx<Self>) {
         let is_full = match self.place.is_leader() {
             true => self.store.is_full(),

@@ -28,7 +28,7 @@ pub struct Placement {
 const CPU_AFFINITY: &str = "cpu-affinity";
 
 impl Placement {
-    /// The placement, and what is to be said of it.
+    /// The placement, and the messages about it.
     pub fn new(job: &Job, prepared: &Prepared) -> Result<(Placement, Vec<Remark>), Failure> {
         let taskmap = taskmap(job, prepared);
         let taskmap = taskmap.map_err(|error| Failure::of_taskmap(&error))?;

@@ -39,7 +39,7 @@ impl JobShell {
         );
     }
 
-    /// Has it look for what depends on options, which scripts have changed.
+    /// Has the worker look up facts that depend on options, which scripts have changed.
     pub(crate) fn look(&mut self, cx: &mut Cx<Self>, prepared: Prepared) {
         let Some(job) = self.job.clone() else {
             return;

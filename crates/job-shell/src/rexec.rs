@@ -174,7 +174,7 @@ impl JobShell {
         }
     }
 
-    /// The tasks have ended: what runs for clients is to end too.
+    /// The tasks have ended: processes for clients are to end too.
     pub(crate) fn end_helpers(&mut self, cx: &mut Cx<Self>) {
         if let Some(terminals) = &mut self.terminals {
             terminals.close(cx);

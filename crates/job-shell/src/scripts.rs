@@ -91,7 +91,7 @@ fn level_of(number: i32) -> Level {
 }
 
 impl JobShell {
-    /// Has the worker run a script, and goes on with what it has made of the job.
+    /// Has the worker run a script, and continues with its result.
     pub(crate) fn run_scripts(&mut self, cx: &mut Cx<Self>, script: Script, prepared: Prepared) {
         let Some(job) = self.job.clone() else {
             return;
@@ -217,7 +217,7 @@ impl JobShell {
         })
     }
 
-    /// Asks handlers for what templates name that we do not know.
+    /// Asks handlers for tags in templates that we do not know.
     fn ask_for_tags(&mut self, cx: &mut Cx<Self>, job: &Job) {
         let options = &job.options;
         let templates = options.env_templates.iter().map(|(_, template)| template);
@@ -245,15 +245,15 @@ impl JobShell {
         }
     }
 
-    /// Handlers that ask for it by its name hear what the shell says.
+    /// Handlers that ask for it by its name receive the log messages of the shell.
     pub(crate) fn tell_log(&mut self, cx: &mut Cx<Self>, log: &Log) {
         if self.scripts.is_some() {
             self.call_named(cx, "shell.log", &json!(log));
         }
     }
 
-    /// Calls handlers whose glob begins as the log's topics do: what they say themselves, they do
-    /// not hear.
+    /// Calls handlers whose glob begins as the log's topics do: they do not receive their own
+    /// messages.
     fn call_named(&mut self, cx: &mut Cx<Self>, topic: &str, args: &Value) {
         let is_named = |engine: &Engine| engine.names("shell.log") && engine.handles(topic);
         if self.is_logging || !self.scripts.as_ref().is_some_and(is_named) {
@@ -264,7 +264,7 @@ impl JobShell {
         self.is_logging = false;
     }
 
-    /// Does what scripts have asked for.
+    /// Carries out the requests of scripts.
     fn heed(&mut self, cx: &mut Cx<Self>, effects: Vec<Effect>) {
         for effect in effects {
             match effect {

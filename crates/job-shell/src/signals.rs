@@ -1,5 +1,5 @@
 //! Signals for the tasks: from clients through the job manager, from job-exec, from
-//! what signals the shell, and the warning before the job's time is up.
+//! signals to the shell, and the warning before the end of the job's time limit.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Writing to the job's namespace: one commit at a time, what comes meanwhile joins the next. A
-//! namespace is made when a job has run a little; all data of a job that ended before goes with its
-//! last message (`leave.rs`). A commit carries a token, so that it can be sent again when the kvs
-//! was restarted under it.
+//! Writing to the job's namespace: one commit at a time, later lines join the next. A namespace is
+//! made when a job has run a little; all data of a job that ended before goes with its last message
+//! (`leave.rs`). A commit carries a token, so that it can be sent again when the kvs was restarted
+//! under it.
 
 use std::time::Duration;
 
@@ -243,7 +243,7 @@ fn add(lines: &mut String, now: f64, name: &'static str, context: &impl Serializ
 }
 
 impl JobShell {
-    /// Sends off what has gathered: called when everything that had arrived was handled.
+    /// Sends gathered lines: called when everything that had arrived was handled.
     pub(crate) fn send_off(&mut self, cx: &mut Cx<Self>) {
         let Some(job) = self.job.clone() else {
             return;

@@ -1,5 +1,5 @@
-//! The tasks while they run: what they write, how they end, and what follows from that
-//! (protocol/13 section 12).
+//! The tasks while they run: their output, their exit, and the consequences (protocol/13
+//! section 12).
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct Task {
     pub pid: i32,
     /// Exit status.
     pub status: Option<WaitStatus>,
-    /// The terminal that it runs on, and whether what it shows is kept.
+    /// The terminal that it runs on, and whether its output is kept.
     pub terminal: Option<Capture>,
     /// Data held back of its streams; `None` when they are closed.
     stdout: Option<Lines>,
@@ -282,7 +282,7 @@ impl JobShell {
         self.end_job(cx, &note, None);
     }
 
-    /// Ends the job for what became of a task.
+    /// Ends the job because of a task's result.
     fn end_job(&mut self, cx: &mut Cx<Self>, note: &str, wait_status: Option<i32>) {
         if !self.raised {
             self.log(cx, Level::Fatal, Some("task-exit"), note);
@@ -382,7 +382,7 @@ impl JobShell {
         }
     }
 
-    /// Says what is to be said at the end.
+    /// Logs the final messages.
     fn sum_up(&mut self, cx: &mut Cx<Self>) {
         let is_leader = self.place.is_leader();
         if is_leader {

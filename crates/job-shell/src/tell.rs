@@ -1,6 +1,7 @@
-//! A following shell tells the leading one: what its tasks write, what it has to say, how its
-//! tasks end. job-exec carries it, one batch of words at a time; what comes meanwhile joins the
-//! next. A batch has a number, so that it can be told again when job-exec was restarted under it.
+//! A following shell sends messages to the leading one: the output of its tasks, its log
+//! messages, and the ends of its tasks. job-exec carries them, one batch at a time; later
+//! messages join the next. A batch has a number, so that it can be told again when job-exec was
+//! restarted under it.
 
 use std::collections::VecDeque;
 
@@ -25,7 +26,7 @@ pub struct Outbox {
     in_flight: Option<Vec<RawJson>>,
     /// Number of the last batch.
     seq: u64,
-    /// Nobody hears us any more: what is said from now on goes with the last word to job-exec.
+    /// Nobody reads our messages any more: further ones go with the last message to job-exec.
     is_unheard: bool,
 }
 
@@ -83,7 +84,7 @@ impl JobShell {
         }
     }
 
-    /// Sends off what has gathered: called when everything that had arrived was handled.
+    /// Sends gathered messages: called when everything that had arrived was handled.
     pub(crate) fn send_words(&mut self, cx: &mut Cx<Self>) {
         if let Some(mut words) = self.outbox.take() {
             if !self.outbox.words.is_empty() {

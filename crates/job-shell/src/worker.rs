@@ -1,6 +1,6 @@
 //! Everything that touches files, done by the worker thread in the order given: the job's
 //! temporary directory, the files that came with the job, output files, the host's
-//! topology. The core only says what it wants and hears how it went.
+//! topology. The core only sends requests and receives results.
 #![allow(
     clippy::disallowed_types,
     reason = "the worker is where the shell touches files"
@@ -39,7 +39,7 @@ pub struct Files {
     tmpdir: Option<PathBuf>,
     /// Where files of archives go, while they do.
     pub(crate) unpacking: Option<Unpacking>,
-    /// Our control group, if the kernel counts what it takes.
+    /// Our control group, if the kernel counts its usage.
     cgroup: Option<Cgroup>,
 }
 
@@ -89,7 +89,7 @@ pub struct Prepared {
     pub hostfile: Result<String, String>,
     /// Usage of our control group so far, if counted.
     pub usage: Option<Usage>,
-    /// Limits that are beyond what we may set.
+    /// Limits above our hard limits.
     pub rlimits_above: Vec<String>,
     /// Where the program is, if it was found.
     pub program: Option<String>,
@@ -102,7 +102,7 @@ pub struct Prepared {
 pub struct OutputFile {
     /// Where, relative to the tasks' directory.
     pub path: String,
-    /// Keep what is in it.
+    /// True to keep its contents.
     pub append: bool,
 }
 

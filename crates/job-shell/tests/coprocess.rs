@@ -1,4 +1,4 @@
-//! Helpers beside the tasks: when they run, where what they write goes, and what ends them.
+//! Helpers beside the tasks: their start, the destination of their output, and their end.
 
 mod stage;
 

@@ -1,4 +1,4 @@
-//! Shells of one job on several nodes: what the leading one and the others say to each other.
+//! Shells of one job on several nodes: the messages between the leading one and the others.
 
 mod stage;
 

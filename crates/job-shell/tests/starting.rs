@@ -1,4 +1,4 @@
-//! Many tasks are started some at a time: what happens in between.
+//! Many tasks are started some at a time: events in between.
 
 mod stage;
 

@@ -11,7 +11,7 @@ use crate::pair::{KeyPair, PublicKey};
 /// Longest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// A key pair, and what was written beside it.
+/// A key pair, and its metadata.
 #[derive(Debug, Clone)]
 pub struct Certificate {
     /// Keys and values in order, such as `name`.

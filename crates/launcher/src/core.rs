@@ -1,4 +1,4 @@
-//! The brokers and what becomes of them.
+//! The brokers and their states.
 
 use node::{ChildEvent, ChildId, Cx, Host, Output, Peer, Reply, Routes, Sink};
 use pmi::{Effect, Server};

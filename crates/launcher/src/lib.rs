@@ -2,9 +2,8 @@
 //! --test-size`; protocol/20 section 11.1).
 //!
 //! It is the parent of all of them, gives them PMI, answers `start.*` on a socket of its
-//! own, and ends when they have ended. Must never speak for a broker. Read on in
-//! `plan.rs` (what is to be started), `core.rs` (what becomes of it) and `node.rs` (its
-//! clients).
+//! own, and ends when they have ended. Must never speak for a broker. The plan is in
+//! `plan.rs`, its execution in `core.rs`, and its clients in `node.rs`.
 
 mod core;
 mod node;

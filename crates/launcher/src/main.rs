@@ -1,4 +1,4 @@
-//! `flux-launcher`: what `flux start --test-size` becomes.
+//! `flux-launcher`: the program that `flux start --test-size` runs.
 
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};

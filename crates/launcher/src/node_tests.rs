@@ -1,4 +1,4 @@
-//! A launcher whose brokers are played by the test: what it starts, answers and ends with.
+//! A launcher whose brokers are played by the test: its starts, answers and end.
 
 use bytes::Bytes;
 use node::{ChildEvent, ChildId};
@@ -12,7 +12,7 @@ use crate::plan::{ExitMode, StartMode};
 const US: u32 = 1000;
 const CLIENT: PeerId = PeerId(7);
 
-/// A launcher, and what it has said since it was last looked at.
+/// A launcher, and its messages since the last look.
 struct Play {
     node: LauncherNode,
     now: Now,

@@ -28,7 +28,7 @@ pub enum StartMode {
 pub struct Plan {
     /// Number of brokers.
     pub size: u32,
-    /// The broker and what all are told, with what wraps it.
+    /// The broker and its common arguments, with its wrapper.
     pub broker: Vec<String>,
     /// Host names to pretend, by rank; empty for the true one.
     pub hosts: Vec<String>,

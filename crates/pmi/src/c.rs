@@ -1,5 +1,5 @@
-//! The edge to C: what the libraries `libpmi` and `libpmi2` share. No panic crosses it, a null
-//! pointer is an answer, and no more is written than there is room for.
+//! The edge to C: code shared by the libraries `libpmi` and `libpmi2`. No panic crosses it, a
+//! null pointer is an answer, and no more is written than there is room for.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int};
@@ -124,7 +124,7 @@ pub unsafe fn value<'a>(text: *const c_char) -> Result<&'a str, Code> {
     unsafe { string(text, INVALID_VAL) }
 }
 
-/// A message that C gives: what is no text in it is shown as such.
+/// A message from C, with bytes that are no text shown as such.
 ///
 /// # Safety
 /// `text` is null or a string that ends in 0.

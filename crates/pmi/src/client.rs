@@ -79,7 +79,7 @@ pub enum Begun {
 
 /// A way to the launcher.
 pub(crate) trait Method {
-    /// Adds to what the others may know after the next barrier.
+    /// Adds a value that the others may read after the next barrier.
     fn put(&mut self, key: &str, value: &str) -> Result<(), Error>;
     /// Value put by another process, or the launcher.
     fn get(&mut self, key: &str, from: Option<u32>) -> Result<String, Error>;
@@ -113,8 +113,8 @@ pub fn methods(wanted: Option<&str>, env: &BTreeMap<String, String>) -> Vec<Stri
 /// Tries one way after the other; the first that is there is taken.
 ///
 /// # Errors
-/// [`Error::Unknown`] for a name that is none, and what the last way said if none is
-/// there. A way that begins and then breaks is not passed over.
+/// [`Error::Unknown`] for an unknown name, and the error of the last method if none is
+/// available. A way that begins and then breaks is not passed over.
 pub fn begin(mut options: Options) -> Result<Begun, Error> {
     let is_asked_for = !options.methods.is_empty();
     let has_launcher = is_asked_for || options.env.keys().any(|name| is_of_launcher(name));
@@ -232,7 +232,7 @@ impl Client {
         &self.info
     }
 
-    /// Adds to what the others may know after the next barrier.
+    /// Adds a value that the others may read after the next barrier.
     pub fn put(&mut self, key: &str, value: &str) -> Result<(), Error> {
         let result = self.method.put(key, value);
         self.traced(&format!("put key={key} value={value}"), result)

@@ -7,8 +7,8 @@
 //! a program, before its loop begins. [`Process`] is that side too, as the C interfaces
 //! have it: the libraries `libpmi` and `libpmi2` are made of it and of [`c`].
 //!
-//! Must never know what the keys mean. Read on in `server.rs`, `client.rs`, `simple.rs`,
-//! `library.rs` and `process.rs`.
+//! Must never know the meaning of the keys. Read on in `server.rs`, `client.rs`,
+//! `simple.rs`, `library.rs` and `process.rs`.
 
 pub mod c;
 mod client;

@@ -95,7 +95,7 @@ impl Process {
         self.simple.appnum()
     }
 
-    /// Adds to what the others may know after the next barrier.
+    /// Adds a value that the others may read after the next barrier.
     pub fn put(&mut self, key: &str, value: &str) -> Result<(), Error> {
         self.check_key(key)?;
         match value {

@@ -73,7 +73,7 @@ pub enum Effect {
         /// Message about it.
         message: Option<String>,
     },
-    /// Exchange keys with the other servers: [`Server::exchanged`] says what came of it. With
+    /// Exchange keys with the other servers: [`Server::exchanged`] gives the result. With
     /// [`BROKEN`] among them, the barrier fails for all.
     Exchange(BTreeMap<String, String>),
     /// A task has asked for PMI-2, which is not this protocol: [`VERSION_2`] is the likely reason.

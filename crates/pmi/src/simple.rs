@@ -13,7 +13,7 @@ use crate::limits::{LINE_BYTES_MAX, SIZE_MAX};
 use crate::line::{value, word};
 use crate::process::Limits;
 
-/// The socket, and what came over it that nobody has read.
+/// The socket, and received bytes that were not read.
 pub(crate) struct Simple {
     stream: UnixStream,
     buffer: Vec<u8>,

@@ -12,7 +12,7 @@ enum Request {
     Attach(Stream<Attach>),
 }
 
-/// A client and what it wants to be told.
+/// A client and its options.
 pub(super) struct Audience<L> {
     request: Request,
     /// Bits of the streams that it gets.

@@ -8,8 +8,8 @@
 //! itself has no room for more, its processes are not read from and soon have to wait. The
 //! type `L` of a link is known to the component.
 //!
-//! Read on in `process.rs` (what happens to one process), `launch.rs` (how one is started),
-//! `audience.rs` (who is told), `retained.rs` and `lines.rs` (output that nobody is told of).
+//! One process is in `process.rs`, its start in `launch.rs`, its audience in `audience.rs`,
+//! and output without an audience in `retained.rs` and `lines.rs`.
 
 mod audience;
 mod environment;
@@ -339,8 +339,8 @@ impl<L: Copy + Ord> Rexec<L> {
         }
     }
 
-    /// Ends what is to be told of a process that has ended, and forgets it, unless its end
-    /// is kept. One whose client has left needs no last words.
+    /// Ends the messages about a process that has ended, and forgets it, unless its exit
+    /// status is kept. One whose client has left needs no last words.
     fn settle<C: Host>(&mut self, cx: &mut Cx<C>, child: ChildId) {
         let Some(process) = self.processes.get_mut(&child) else {
             return;
@@ -377,8 +377,9 @@ impl<L: Copy + Ord> Rexec<L> {
         }
     }
 
-    /// A request was taken back, or its client has left: what runs for it is killed, what it
-    /// had attached to goes on, and what it waited for may be waited for by others.
+    /// A request was cancelled, or its client disconnected: processes that it started are
+    /// killed, those that it attached to go on, and those that it waited for may be waited
+    /// for by others.
     pub fn closed<C: Host>(&mut self, cx: &mut Cx<C>, stream: StreamId) {
         for process in self.processes.values_mut() {
             if let Some(reply) = process.waiter.take_if(|reply| reply.id() == stream) {
@@ -431,7 +432,7 @@ impl<L: Copy + Ord> Rexec<L> {
         }
     }
 
-    /// Kills what processes that have ended left behind, and ends what is told of them.
+    /// Kills processes left behind by ended ones, and ends the messages about them.
     pub fn clear<C: Host>(&mut self, cx: &mut Cx<C>) {
         self.kill_all(cx, SIGKILL);
         self.requests.clear();

@@ -4,15 +4,15 @@
 /// further one is refused ENOBUFS.
 pub const PROCESSES_MAX: usize = 2048;
 
-/// Of those, what runs in the foreground of one client.
+/// Of those, the processes in the foreground of one client.
 pub const PROCESSES_OF_CLIENT_MAX: usize = 1024;
 
 /// Bytes of input that may wait for a process on each of its streams. Further input of a
 /// client is dropped.
 pub const INPUT_BYTES: u64 = 4 << 20;
 
-/// The same when all processes together have [`INPUT_BYTES_MAX`]: what clients may send
-/// before they are told (RFC 42).
+/// The same when all processes together have [`INPUT_BYTES_MAX`]: bytes that clients may
+/// send before they are told (RFC 42).
 pub const INPUT_BYTES_MIN: u64 = 4096;
 
 /// Bytes of input that may wait for all processes together, but for the least of each.

@@ -241,7 +241,7 @@ impl<L> Process<L> {
         }
     }
 
-    /// Gives its streams to another client: what was kept for it comes first, then the end
+    /// Gives its streams to another client: output kept for it comes first, then the end
     /// of each stream that is closed, and its own end if it has ended.
     pub fn attach<C: Host>(&mut self, cx: &mut Cx<C>, mut audience: Audience<L>, rank: &str) {
         let (pid, cmd, forwards) = (self.pid, self.cmd.clone(), audience.forwards);

@@ -63,7 +63,7 @@ impl Blobs {
     }
 
     /// Blocks until a request is answered: with the blob, with nothing, or with the
-    /// digest of what was stored.
+    /// digest of the stored blob.
     pub fn wait(&mut self, asked: Asked) -> Result<Bytes, Refusal> {
         match asked {
             Asked::Load(pending) => self.handle.wait(pending).map(|blob| blob.0),

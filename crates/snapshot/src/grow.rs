@@ -75,7 +75,7 @@ impl Grow {
         self.n_blobs
     }
 
-    /// Puts a value at a key, in place of what was there.
+    /// Puts a value at a key, in place of the present one.
     pub fn put_value(
         &mut self,
         blobs: &mut Blobs,
@@ -102,7 +102,7 @@ impl Grow {
         Ok(())
     }
 
-    /// Takes a key out of the tree; gives what was there.
+    /// Removes a key from the tree; returns its value.
     pub fn take(&mut self, blobs: &mut Blobs, key: &Key) -> Result<Option<Tree>, CliError> {
         let Some((name, above)) = key.names().split_last() else {
             return Ok(None);
@@ -124,7 +124,7 @@ impl Grow {
         Ok(())
     }
 
-    /// Stores what is left, waits until all is stored, and gives the root.
+    /// Stores the rest, waits until all is stored, and returns the root.
     pub fn finish(mut self, blobs: &mut Blobs) -> Result<(BlobRef, u64), CliError> {
         self.close_down_to(blobs, 1)?;
         let entries = self.open.pop().map(|open| open.entries);

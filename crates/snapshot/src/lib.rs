@@ -1,5 +1,5 @@
-//! Whole trees of the key-value store, read and written blob by blob: what `dump`,
-//! `restore`, `fsck` and `gc` are made of.
+//! Whole trees of the key-value store, read and written blob by blob: the common part of
+//! `dump`, `restore`, `fsck` and `gc`.
 //!
 //! Works on the content service alone, so that it also does when the kvs is not there.
 //! Read on in `blobs.rs` (requests under way), `walk.rs` (reading a tree in order),

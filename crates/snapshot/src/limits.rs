@@ -1,7 +1,7 @@
 //! Every limit of snapshots in one place, unit last.
 
-/// Bytes of one value that is restored from an archive: what the content store takes as
-/// one blob unless it is told otherwise.
+/// Bytes of one value restored from an archive: the default maximum of a blob in the
+/// content store.
 pub const RESTORED_VALUE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// Bytes of values on their way to the store while an archive is restored.

@@ -30,8 +30,8 @@ impl Key {
         &self.0
     }
 
-    /// The key that a path in an archive stands for. Dots part names too, and what is
-    /// empty between them is left out, `.` and `..` among it.
+    /// The key that a path in an archive stands for. Dots part names too, and empty parts
+    /// between them are left out, `.` and `..` among them.
     pub fn of_path(path: &str) -> Key {
         let names = path.split(['/', '.']);
         Key(names

@@ -102,7 +102,7 @@ impl Progress {
         Ok(())
     }
 
-    /// Nobody is to wait for a status, so what cannot be sent is left out.
+    /// Nobody is to wait for a status, so a status that cannot be sent is dropped.
     fn notify(&self, flux: &Flux, text: &str) {
         if let Some(socket) = &self.notify {
             let status = format!("STATUS={}: {text}", flux.program().replacen('-', " ", 1));

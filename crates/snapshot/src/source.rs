@@ -63,7 +63,7 @@ pub fn check_kvs_is_not_loaded(handle: &mut Handle, option: &str) -> Result<(), 
     }
 }
 
-/// Makes a checkpoint of what has been stored.
+/// Makes a checkpoint of the stored blobs.
 pub fn write_checkpoint(
     handle: &mut Handle,
     value: Checkpoint,

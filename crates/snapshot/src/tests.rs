@@ -1,4 +1,4 @@
-//! Trees against a content store made of one map: what is grown is what is walked,
+//! Trees against a content store made of one map: a tree that is grown is walked again,
 //! for every window, and a hole is found where it is.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
 //! A tree read in the order of its listing: in each directory values and links first,
-//! then what is below, each by name. Requests run ahead of what is read, a few at a time.
+//! then subdirectories, each by name. Requests run ahead of reading, a few at a time.
 
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
@@ -39,7 +39,7 @@ impl Values {
 /// Something met on the way.
 #[derive(Debug)]
 pub enum Visit {
-    /// A value or a link, and what became of each of its blobs.
+    /// A value or a link, and the result of each of its blobs.
     Leaf(Key, Tree, Vec<Result<Bytes, Refusal>>),
     /// A directory that was read; its entries follow.
     Dir(Key, BlobRef),
@@ -100,7 +100,7 @@ impl Walk {
         self
     }
 
-    /// Goes on with another tree when what it walks now is done.
+    /// Continues with another tree when the present one is done.
     pub fn add_root(&mut self, root: BlobRef) {
         let is_new = self.seen.as_mut().is_none_or(|seen| seen.insert(root));
         if is_new {
@@ -135,7 +135,7 @@ impl Walk {
         }
     }
 
-    /// Keeps the window full with what is needed soonest.
+    /// Keeps the window full with the blobs needed soonest.
     fn ask_ahead(&mut self, blobs: &mut Blobs) {
         let reach = self.window + LOOK_AHEAD_NODES;
         for (at, node) in self.nodes.iter_mut().take(reach).enumerate() {
@@ -181,7 +181,7 @@ impl Walk {
         }
     }
 
-    /// Puts the entries of a directory in front of what is to be visited.
+    /// Puts the entries of a directory in front of those to be visited.
     fn enter(&mut self, dir: &Key, entries: Dir) {
         let above: Rc<[Box<str>]> = dir.names().into();
         let values = self.values;

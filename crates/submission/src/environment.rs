@@ -105,7 +105,7 @@ impl Job<'_> {
         self.templates.retain(|name, _| !pattern.matches(name));
     }
 
-    /// Takes over what matches and is not set yet.
+    /// Copies variables that match and are not set yet.
     fn copy(&mut self, pattern: &Pattern) {
         for (name, value) in self.outer.iter() {
             let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {

@@ -12,7 +12,7 @@ use command::error::{CliError, numbered};
 /// The file type in `mode`: a regular file.
 const REGULAR: u32 = 0o100_000;
 const PERMISSIONS: u32 = 0o7777;
-/// Permissions of what has none of its own.
+/// Default permissions.
 const PERMISSIONS_DEFAULT: u32 = 0o600;
 
 /// The name of a file in the job, and the file as the jobspec has it. The argument is the

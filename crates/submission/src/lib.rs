@@ -1,12 +1,10 @@
 //! Submitting jobs: the options that `run` and `submit` share, and the jobspec that they
 //! make.
 //!
-//! Read on in `options.rs` (the options), `jobspec.rs` and `resources.rs` (what becomes
-//! of them), `values.rs`, `environment.rs` and `files.rs` (the small languages in them), `shape/` (that of
-//! resources), and `request.rs`
-//! (handing a job in).
-//! `instance/` has what is different where the job is an instance, `directives/` the options in
-//! batch scripts.
+//! The options are in `options.rs`, the jobspec made from them in `jobspec.rs` and `resources.rs`,
+//! the small languages in them in `values.rs`, `environment.rs` and `files.rs`, that of resources
+//! in `shape/`, and submission in `request.rs`. `instance/` has the differences of a job that is an
+//! instance, `directives/` the options in batch scripts.
 
 mod array;
 pub mod directives;

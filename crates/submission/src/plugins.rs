@@ -1,7 +1,7 @@
-//! Plugins of the commands that submit jobs: which there are, and what they say of themselves.
+//! Plugins of the commands that submit jobs: their list, and their help.
 //!
-//! One is built in. Those that sites write are in Python, which this version does not load: who asks
-//! for some is refused, because a job without what they would do to it is another job.
+//! One is built in. Plugins of sites are in Python, which this version does not load: a request for
+//! one is refused, because a job without its changes is another job.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ const PATH: &str = "FLUX_CLI_PLUGINPATH";
 /// Searched in the place of all folders.
 const PATH_OVERRIDE: &str = "FLUX_CLI_PLUGINPATH_OVERRIDE";
 
-/// The built-in plugin: its name, what it is for, and its options.
+/// The built-in plugin: its name, its purpose, and its options.
 const SHAPE: (&str, &str, [(&str, &str); 2]) = (
     "resources-shape",
     "Replaces the resources of a job as a whole, by the shape language of RFC 46 or by a\n\

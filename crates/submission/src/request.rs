@@ -9,7 +9,7 @@ use serde_json::ser::{CharEscape, Formatter, Serializer};
 
 use command::error::CliError;
 
-/// A jobspec and what is said beside it.
+/// A jobspec and its submission parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// Jobspec.
@@ -55,7 +55,7 @@ pub fn start_signed(text: &str, urgency: i64, flags: u32, handle: &mut Handle) -
     handle.start(Call::new(&request))
 }
 
-/// The answer to a submission, or what it was refused with.
+/// The answer to a submission, or its refusal.
 pub fn answered(answer: Result<Submitted, Refusal>) -> Result<JobId, CliError> {
     answer.map(|submitted| submitted.id).map_err(refused)
 }

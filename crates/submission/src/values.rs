@@ -1,4 +1,4 @@
-//! Values of submission options: from text to what goes into the jobspec. Pure.
+//! Values of submission options: from text to the jobspec. Pure.
 
 use jiff::tz::TimeZone;
 use proto::data::Fsd;
@@ -87,8 +87,8 @@ pub fn taskmap(text: &str) -> Result<Value, CliError> {
     uri("taskmap", text)
 }
 
-/// `SCHEME[:VALUE[?KEY=VALUE[&KEY=VALUE...]]]`: what a URI has behind `#` is dropped, numbers
-/// are numbers, and a key that is given twice has both values.
+/// `SCHEME[:VALUE[?KEY=VALUE[&KEY=VALUE...]]]`: the part of a URI behind `#` is dropped,
+/// numbers are numbers, and a key that is given twice has both values.
 fn uri(what: &str, text: &str) -> Result<Value, CliError> {
     let text = match text.contains(':') {
         true => text.to_owned(),

@@ -71,7 +71,7 @@ impl Client {
         self.unheard >= UNHEARD_BYTES_MAX
     }
 
-    /// Sends what the terminal shows, `len` bytes of it.
+    /// Sends output of the terminal, `len` bytes of it.
     pub fn show<C: Host>(&mut self, cx: &mut Cx<C>, told: Bytes, len: usize) {
         if self.mode.reads() {
             self.unheard += len;

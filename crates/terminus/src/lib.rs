@@ -3,8 +3,8 @@
 //! that is asked of it; a server of a user's own has those alone.
 //!
 //! Output goes to all clients that read, their input goes to the terminal. A client that does not
-//! read holds the terminal up for a time, and is detached then: nothing is queued for it but what
-//! is under way.
+//! read holds the terminal up for a time, and is detached then: nothing is queued for it but the
+//! message under way.
 //!
 //! Read on in `session.rs` (one session), `client.rs` (who is attached), `sessions.rs` (all of
 //! a server, and its methods) and `server.rs` (the one of a user's own).

@@ -190,7 +190,7 @@ impl Session {
         }
     }
 
-    /// Does what an attached client says.
+    /// Handles a request of an attached client.
     fn say<C: Host>(
         &mut self,
         cx: &mut Cx<C>,
@@ -240,7 +240,7 @@ impl Session {
         Ok(())
     }
 
-    /// The terminal has taken some of what was typed, or nobody reads it any more.
+    /// The terminal has taken some of the typed input, or nobody reads it any more.
     pub fn taken<C: Host>(&mut self, cx: &mut Cx<C>, bytes: usize, closed: bool) {
         self.typed = self.typed.saturating_sub(bytes);
         if closed {

@@ -1,4 +1,4 @@
-//! All sessions of one server: its methods, and what happens to its processes.
+//! All sessions of one server: its methods, and the events of its processes.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub trait Terminals: Host {
     /// Environment of processes here.
     fn here(&self) -> Here;
 
-    /// A client has asked for what no terminal can do.
+    /// A client has asked for something that no terminal can do.
     fn complain(&mut self, cx: &mut Cx<Self>, message: &str);
 
     /// Handles the end of a session that was requested by a client.
@@ -144,7 +144,7 @@ impl Sessions {
         }
     }
 
-    /// Ends what was asked for, and starts nothing more.
+    /// Ends requested sessions, and starts nothing more.
     pub fn close<C: Host>(&mut self, cx: &mut Cx<C>) {
         self.is_closed = true;
         self.kill_all(cx, |session| session.is_own);

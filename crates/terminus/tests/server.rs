@@ -10,7 +10,7 @@ use node::{ChildEvent, ChildId, Input, Output, Sink, StdioFd};
 use proto::{Errno, Refusal};
 use terminus::Server;
 
-/// A server, and what it starts.
+/// A server, and its children.
 struct Stage {
     probe: Probe<Server>,
     spawned: Vec<ChildId>,

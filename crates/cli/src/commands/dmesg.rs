@@ -1,4 +1,4 @@
-//! `flux dmesg`: shows what the broker and its modules log.
+//! `flux dmesg`: shows the log of the broker and its modules.
 
 use client::Call;
 use proto::data::logline::{LogLevel, LogLine};

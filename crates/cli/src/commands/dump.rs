@@ -116,7 +116,7 @@ impl Run for Dump {
 }
 
 impl Dump {
-    /// The root, and the time of what is in the archive.
+    /// The root, and the time of the archive's contents.
     fn source(&self, blobs: &mut Blobs) -> Result<(BlobRef, u64), CliError> {
         let (rootref, time) = if self.checkpoint {
             let checkpoint = source::last_checkpoint(&mut blobs.handle, self.no_cache)?;

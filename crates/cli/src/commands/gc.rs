@@ -116,8 +116,8 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Marks what every root leads to. Primary is read last: what moves into it from a
-    /// namespace meanwhile is found in one or the other.
+    /// Marks all blobs that a root leads to. Primary is read last: keys that move into it
+    /// from a namespace meanwhile are found in one or the other.
     fn mark_all(&mut self, flux: &mut Flux) -> Result<(), CliError> {
         for checkpoint in source::checkpoints(&mut self.blobs.handle, false)? {
             let name = format!("checkpoint {}", checkpoint.sequence);
@@ -166,7 +166,7 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Tells the store what was found.
+    /// Sends the blobs found to the store.
     fn mark(&mut self, flux: &mut Flux) -> Result<(), CliError> {
         let unmarked = std::mem::take(&mut self.unmarked);
         for hashes in unmarked.chunks(MARK_HASHES_MAX) {

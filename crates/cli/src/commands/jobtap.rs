@@ -1,4 +1,4 @@
-//! `flux jobtap`: what the job manager has besides its core.
+//! `flux jobtap`: plugins of the job manager.
 
 use proto::job_manager::{self, Jobtap as Request, JobtapQuery};
 use proto::{Errno, Refusal};

@@ -1,4 +1,4 @@
-//! `flux shutdown`: ends an instance in order, and shows what it says on the way.
+//! `flux shutdown`: ends an instance in order, and shows its messages on the way.
 
 use std::io::BufRead;
 

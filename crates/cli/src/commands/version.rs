@@ -32,7 +32,7 @@ impl Run for Version {
     }
 }
 
-/// Says which implementation this is, where scripts look for what was built in.
+/// Prints which implementation this is, where scripts look for build options.
 fn build_options(flux: &mut Flux) -> Result<(), CliError> {
     let version = env!("CARGO_PKG_VERSION");
     writeln!(flux.out, "build-options:\t\t+ferroflux=={version}")?;

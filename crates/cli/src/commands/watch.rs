@@ -1,4 +1,4 @@
-//! `flux watch`: what jobs print, and how they end, of jobs that others have submitted.
+//! `flux watch`: the output of jobs submitted by others, and their ends.
 
 use attach::{Kind, Many, Progress, Wanted};
 use client::Handle;

@@ -120,7 +120,7 @@ fn default(text: &str) -> String {
     format!(" Default: {}.", roff(text))
 }
 
-/// Text with what roff would take for its own.
+/// Text with escapes for roff.
 fn roff(text: &str) -> String {
     text.replace('\\', "\\e").replace('-', "\\-")
 }

@@ -89,8 +89,8 @@ impl Hub {
         let _ = self.send(sent);
     }
 
-    /// Goes on with another broker, which is told what the clients have asked for. An error is
-    /// the loss of that one.
+    /// Continues with another broker, which is sent the clients' subscriptions and services.
+    /// An error is the loss of that one.
     pub fn go_on_with(&mut self, broker: Link) -> Result<(), Errno> {
         self.broker = broker;
         let sent = self.table.renewal();

@@ -46,14 +46,14 @@ impl Peer {
         self.out.len() - self.sent
     }
 
-    /// Queues a message and writes what it takes.
+    /// Queues a message and writes as much as the socket accepts.
     pub fn send(&mut self, message: &Message) {
         encode_stream(message, &mut self.out);
         self.flush();
     }
 
-    /// Writes what it takes. For one that takes nothing any more, it is dropped: what it has
-    /// sent is still read.
+    /// Writes as much as the socket accepts. If the peer accepts nothing any more, the
+    /// output is dropped: its messages are still read.
     pub fn flush(&mut self) {
         while self.sent < self.out.len() {
             match rustix::io::write(&self.output, &self.out[self.sent..]) {
@@ -72,7 +72,7 @@ impl Peer {
         }
     }
 
-    /// Reads what has come. An error is the end of the client.
+    /// Reads messages. An error is the end of the client.
     pub fn read(&mut self) -> Result<Vec<Message>, Errno> {
         let mut bytes = [0; FORWARDED_READ_BYTES];
         let n = match rustix::io::read(&self.input, &mut bytes) {

@@ -96,7 +96,7 @@ pub struct Lint {
 }
 
 impl Lint {
-    /// Takes in what was seen next.
+    /// Processes the next message.
     pub fn see(&mut self, record: &Record) {
         self.n_seen += 1;
         let rules: [&mut dyn Rule; 5] = [

@@ -1,4 +1,4 @@
-//! A message as the rules see it: who has sent or received it, and what it says.
+//! A message as the rules see it: its sender or receiver, and its contents.
 
 use proto::module::Traced;
 use serde_json::Value;

@@ -15,7 +15,7 @@ pub struct Limit {
     pub times: u64,
 }
 
-/// Looks at what the handlers of `who` have taken between two answers to `stats-get`.
+/// Checks the times of the handlers of `who` between two answers to `stats-get`.
 pub fn slow(
     who: &str,
     before: Option<&HandlerTimes>,

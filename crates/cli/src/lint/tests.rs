@@ -1,4 +1,5 @@
-//! Each rule on messages that are written down: what it finds, and what it does not.
+//! Each rule on messages that are written down: the breaches that it finds, and those
+//! that it does not.
 //!
 //! A line is a message: the time, who sends (`>`) or receives (`<`) it, its type and number (`q1` a
 //! request, `r1` a response, `e` an event), the topic, and the payload; `!2` is an error, `?` is no JSON.

@@ -1,5 +1,5 @@
-//! From what users call an instance to the URI where it can be reached (protocol/24
-//! section 8): of `flux uri`, and of every command that has a TARGET.
+//! Resolution of the names of instances to URIs (protocol/24 section 8): of `flux uri`,
+//! and of every command that has a TARGET.
 //!
 //! Read on in `form.rs` (a URI as seen from its host and from others), `jobs.rs` (instances
 //! that are jobs, parents and the root), `process.rs` (by process id) and `launchers.rs` (by
@@ -32,7 +32,7 @@ pub struct Wish {
     pub is_compute: bool,
 }
 
-/// Kinds of targets and what they are, for `flux uri --help`.
+/// Kinds of targets and their descriptions, for `flux uri --help`.
 pub const SCHEMES: &[(&str, &str)] = &[
     (
         "jobid",
@@ -62,8 +62,7 @@ pub fn resolve(flux: &mut Flux, target: &str, wish: Wish) -> Result<String, CliE
     converted(uri, wish)
 }
 
-/// The same for a command whose own errors have no tag: what is wrong is told as `flux uri`
-/// tells it.
+/// The same for a command whose own errors have no tag: errors are those of `flux uri`.
 pub fn resolve_quietly(flux: &mut Flux, target: &str) -> Result<String, String> {
     if is_uri(target) {
         return Ok(target.to_owned());
@@ -96,7 +95,7 @@ fn is_uri(target: &str) -> bool {
     target.starts_with("ssh://") || target.starts_with("local://")
 }
 
-/// The kind of a target, and what follows it. One without is a path of jobs.
+/// The kind of a target, and the part after it. One without is a path of jobs.
 fn split_scheme(target: &str) -> (&str, &str) {
     match target.split_once(':') {
         Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),

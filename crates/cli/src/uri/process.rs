@@ -1,4 +1,4 @@
-//! The instance that a process belongs to, by what its environment says.
+//! The instance that a process belongs to, by its environment.
 
 use std::path::PathBuf;
 

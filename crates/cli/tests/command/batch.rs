@@ -1,4 +1,4 @@
-//! Batch jobs: what becomes of a script and of the options in it.
+//! Batch jobs: the handling of a script and of the options in it.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Jobs by inputs, and what is told of many jobs.
+//! Jobs by inputs, and the messages about many jobs.
 
 use client::Refusal;
 use client::fake::{answer, object_of, refuse};

@@ -22,7 +22,7 @@ fn task(state: &str, code: i32) -> Value {
         "create-time": 5.0, "start-time": 5.0, "running-time": 5.0, "end-time": 5.25})
 }
 
-/// Refuses what it is asked with what it was, so that a test sees it.
+/// Refuses each request with its own text, so that a test sees it.
 fn echoing() -> impl FnMut(&Message) -> Vec<Act> + Send + 'static {
     answering(|topic, request| Err(Refusal::new(Errno::EINVAL, format!("{topic} {request}"))))
 }

@@ -1,4 +1,4 @@
-//! flux dump, flux restore and flux gc, where no live store is needed to see what they say.
+//! flux dump, flux restore and flux gc, where their output needs no live store.
 
 use std::os::unix::net::UnixDatagram;
 

@@ -8,7 +8,7 @@ use wire::{Kind, Message};
 
 use super::{answering, check, check_input};
 
-/// An instance of four brokers whose commands do what `ran` says of each rank.
+/// An instance of four brokers whose commands act as `ran` says of each rank.
 fn instance(
     mut ran: impl FnMut(u32, &Message) -> Vec<Act> + Send + 'static,
 ) -> impl FnMut(&Message) -> Vec<Act> + Send + 'static {

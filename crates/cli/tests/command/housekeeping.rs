@@ -8,7 +8,7 @@ use wire::Message;
 
 use super::{answering, check};
 
-/// An instance of four hosts, on which what runs for two jobs is told.
+/// An instance of four hosts with housekeeping of two jobs.
 fn instance() -> impl FnMut(&Message) -> Vec<Act> + Send + 'static {
     answering(|topic, request| match topic {
         "attr.get" => Ok(json!({"value": "n[0-3]", "flags": 1})),

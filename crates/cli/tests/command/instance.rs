@@ -118,7 +118,8 @@ fn shutdown_relays_the_log_until_the_end() {
     );
 }
 
-/// A broker that ends, whose store has seen this number of versions; says what is to be dumped.
+/// A broker that ends, whose store has seen this number of versions; prints the archive to dump
+/// to.
 fn ending(rootseq: i64) -> impl FnMut(&wire::Message) -> Vec<client::fake::Act> + Send {
     let mut dump = "bye".to_owned();
     move |request| match request.topic() {

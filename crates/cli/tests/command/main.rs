@@ -112,7 +112,7 @@ fn check_input(
     assert_eq!(run(&env, &words, input), expect, "flux {line}");
 }
 
-/// Answers every request with what `object` makes of its topic and object.
+/// Answers every request with the result of `object` on its topic and object.
 fn answering(
     mut object: impl FnMut(&str, Value) -> Result<Value, Refusal> + Send + 'static,
 ) -> impl FnMut(&Message) -> Vec<Act> + Send + 'static {

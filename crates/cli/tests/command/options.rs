@@ -1,5 +1,4 @@
-//! The options of commands that submit jobs: what each becomes in the jobspec, or with which
-//! words it is refused.
+//! The options of commands that submit jobs: their values in the jobspec, or their errors.
 
 use serde_json::Value;
 

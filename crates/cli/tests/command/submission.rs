@@ -160,7 +160,8 @@ pub fn ran(status: i32) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Runs a command line against jobs with these logs; `asked` is what reached services.
+/// Runs a command line against jobs with these logs; `asked` has the requests to
+/// services.
 pub fn check(
     line: &str,
     input: &str,
@@ -373,7 +374,7 @@ fn what_is_refused_is_said_with_its_number() {
     );
 }
 
-/// The jobspec of a dry run without what depends on the machine.
+/// The jobspec of a dry run without the parts that depend on the host.
 fn dry_run(options: &str) -> String {
     let line = format!("submit --dry-run --cwd=/w --rlimit=-* --env=-* --env=A=1 {options} true");
     let words: Vec<&str> = line.split_whitespace().collect();

@@ -28,7 +28,7 @@ fn chain(plugins: Option<&[&str]>, conf: &Value) -> Result<Frobnicator, Broken> 
     Frobnicator::new(plugins.as_deref(), &[], queues)
 }
 
-/// The system attributes of a job that the site has changed, or what it says of it.
+/// The system attributes of a job that the site has changed, or its error.
 fn check_with(plugins: Option<&[&str]>, conf: &Value, system: Value, expect: Result<Value, &str>) {
     let jobspec = json!({"attributes": {"system": system}});
     let mut jobspec = Jobspec::from_object(jobspec.as_object().unwrap().clone());

@@ -1,5 +1,5 @@
-//! Before the first element: what all of them share is made ready, and what is known of those
-//! that were run before is read.
+//! Before the first element: shared settings are prepared, and the records of elements that
+//! were run before are read.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -192,7 +192,7 @@ fn c_string(text: &str) -> CString {
 }
 
 impl JobShell {
-    /// Reads what is known of elements that were run before, then goes on to meet the other
+    /// Reads the records of elements that were run before, then goes on to meet the other
     /// shells.
     pub(crate) fn recall_array(&mut self, cx: &mut Cx<Self>) {
         let lookup = self.job.as_ref().filter(|job| job.is_leader());

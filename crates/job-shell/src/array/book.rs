@@ -1,6 +1,6 @@
 //! The book that the leading shell keeps of an array: which elements wait, which shell has
-//! which, and how the others ended. It says what is to be handed out, and what follows when an
-//! element ends, is cancelled, or is lost with its shell. Pure.
+//! which, and how the others ended. It decides which elements to hand out, and the consequence
+//! when an element ends, is cancelled, or is lost with its shell. Pure.
 //!
 //! An element is in one place: it waits, is out, has failed, or is good. Once it is one of the
 //! latter two it is not handed out again, unless it has failed and that is asked for.
@@ -125,8 +125,8 @@ impl Book {
     }
 
     /// Hands out up to `want` elements to a shell, the lowest first. More than the `free` ones
-    /// that it can run at once are a supply: they are no more than its share of what is left,
-    /// as one of `shells`, and none if there is a limit.
+    /// that it can run at once are a supply: at most its share of the rest, as one of
+    /// `shells`, and none if there is a limit.
     pub fn hand_out(&mut self, shell: u32, free: u64, want: u64, shells: u64) -> Vec<Item> {
         if self.is_stopped {
             return Vec::new();
@@ -262,7 +262,7 @@ impl Book {
         again
     }
 
-    /// Hands out nothing more: what waits never runs.
+    /// Hands out nothing more: waiting elements never run.
     pub fn stop(&mut self) {
         self.is_stopped = true;
     }

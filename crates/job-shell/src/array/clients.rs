@@ -88,8 +88,8 @@ impl JobShell {
         })
     }
 
-    /// Has another shell cancel what it has of these. One that cannot be asked ends with its
-    /// elements anyway, or they run to their end.
+    /// Has another shell cancel the elements of these that it holds. One that cannot be
+    /// asked ends with its elements anyway, or they run to their end.
     fn cancel_on(&mut self, cx: &mut Cx<Self>, shell: u32, set: &IdSet) {
         let Some(job) = self.job.clone() else {
             return;

@@ -93,7 +93,7 @@ impl JobShell {
         }
     }
 
-    /// Asks for elements if few are left, and has the leading shell know what has ended.
+    /// Asks for elements if few are left, and reports ended ones to the leading shell.
     pub(super) fn ask_for_supply(&mut self, cx: &mut Cx<Self>) {
         self.tell_ended(cx, false);
         let shell = self.place.rank;
@@ -141,7 +141,7 @@ impl JobShell {
         });
     }
 
-    /// Tells the leading shell what has ended: after a while, or now.
+    /// Reports ended elements to the leading shell: after a while, or now.
     fn tell_ended(&mut self, cx: &mut Cx<Self>, now: bool) {
         let shell = self.place.rank;
         let Some(supply) = self.supply() else {
@@ -218,7 +218,7 @@ impl JobShell {
         self.end_if_idle(cx);
     }
 
-    /// Where the leading shell is, and what a method is called there.
+    /// The rank of the leading shell, and the topic of a method there.
     pub(crate) fn leader_topic(&self, topic: &str) -> Option<(u32, String)> {
         let job = self.job.as_ref()?;
         let leader = job.nodes.first()?.rank;

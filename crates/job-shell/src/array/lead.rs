@@ -156,7 +156,7 @@ impl JobShell {
         });
     }
 
-    /// Says what is to be said at the end.
+    /// Prints the final messages.
     pub(crate) fn sum_up_array(&mut self, cx: &mut Cx<Self>) {
         let Some(lead) = self.lead() else {
             return;

@@ -4,9 +4,9 @@
 //! leading shell keeps the book (`book.rs`) and hands elements out: to its own slots one by one,
 //! to other shells by the supply. They ask it directly, shell to shell, not by way of job-exec.
 //!
-//! Read on in `begin.rs` (what is made ready once), `run.rs` (an element in its slot), `lead.rs`
-//! and `follow.rs` (what the two kinds of shells say to each other), `clients.rs` (what clients
-//! ask).
+//! Shared preparations are in `begin.rs`, an element in its slot in `run.rs`, the messages
+//! between the two kinds of shells in `lead.rs` and `follow.rs`, and the requests of clients in
+//! `clients.rs`.
 
 mod begin;
 mod book;

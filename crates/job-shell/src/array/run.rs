@@ -228,7 +228,7 @@ impl JobShell {
         }
     }
 
-    /// Where what an element writes goes, if it has a file of its own with labels.
+    /// The file for the output of an element, if it has one of its own with labels.
     pub(crate) fn element_file(&self, slot: usize, stream: StdioFd) -> Option<String> {
         let array = self.array.as_ref()?;
         let options = &self.job.as_ref()?.options;

@@ -1,4 +1,4 @@
-//! Options `cpu-affinity` and `gpu-affinity` (protocol/23 section 9): what is asked for.
+//! Options `cpu-affinity` and `gpu-affinity` (protocol/23 section 9).
 
 use proto::data::IdSet;
 use proto::data::shell_option::{CPU_AFFINITY, GPU_AFFINITY};

@@ -1,9 +1,9 @@
 //! Shell options: `attributes.system.shell.options` of a jobspec, read and checked once, by the
 //! rows of `proto::data::shell_option`. Pure.
 //!
-//! Read on in `reader.rs` (how a row is read, and what is said of a value that makes no sense),
-//! `streams.rs`, `affinity.rs`, `pty.rs`, `coprocess.rs` and `site.rs` (the options with rules of
-//! their own), `again.rs` (options that scripts have changed).
+//! Rows are read in `reader.rs`, with the messages about invalid values; options with rules of
+//! their own are in `streams.rs`, `affinity.rs`, `pty.rs`, `coprocess.rs` and `site.rs`, and
+//! options changed by scripts in `again.rs`.
 
 mod affinity;
 mod again;
@@ -243,7 +243,7 @@ fn rexec_signed(reader: &mut Reader) -> Result<bool, Problem> {
     Ok(reader.int(option::REXEC_SIGN_REQUIRED)?.unwrap_or(0) != 0)
 }
 
-/// The array that the job is. Submission has refused what makes no sense.
+/// The array that the job is. Submission has refused invalid values.
 fn array(reader: &mut Reader) -> Option<ArraySpec> {
     let rows = [
         option::ARRAY_INDICES,

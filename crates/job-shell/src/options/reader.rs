@@ -1,5 +1,5 @@
-//! Reads options of the shell by their rows, and gathers what is to be said of those that make
-//! no sense (protocol/23 sections 1 and 3). Pure.
+//! Reads options of the shell by their rows, and gathers the messages about invalid ones
+//! (protocol/23 sections 1 and 3). Pure.
 
 use proto::data::shape::{Shape, mismatch};
 use proto::data::shell_option::ShellOption;
@@ -51,7 +51,7 @@ impl From<&str> for Problem {
 }
 
 impl Failure {
-    /// The plug-in `name` cannot do what is asked, and says so as `component`.
+    /// The plug-in `name` cannot do it, and reports so as `component`.
     pub fn of_plugin(name: &str, component: &'static str, problem: Problem) -> Failure {
         let line = |component, text| Remark {
             level: Level::Error,

@@ -1,4 +1,4 @@
-//! Options `stage-in`, `hwloc` and `sysmon` (protocol/23 section 13): what is asked for.
+//! Options `stage-in`, `hwloc` and `sysmon` (protocol/23 section 13).
 
 use std::time::Duration;
 

@@ -125,7 +125,7 @@ pub fn input(reader: &mut Reader) -> Result<InputOptions, Problem> {
     })
 }
 
-/// True if files are appended to. Both streams say what they make of the option.
+/// True if files are appended to. Both streams report their reading of the option.
 fn append(reader: &mut Reader) -> bool {
     match reader.value(option::OUTPUT_MODE) {
         None => false,

@@ -194,7 +194,7 @@ fn options_nobody_knows_are_told() {
     check(json!({"output": {"limt": 1}}), &[text]);
 }
 
-/// Options with a wrong value, and what is said (protocol/23 section 3).
+/// Options with a wrong value, and the messages (protocol/23 section 3).
 #[test]
 fn wrong_values_have_their_sentences() {
     let text = "exit-timeout is not a valid Flux Standard Duration";

@@ -1,5 +1,5 @@
-//! A job shell on stage: a job-exec that tells it its job, a kvs that stores all that is
-//! committed, and tasks that do what the test says.
+//! A job shell on stage: a job-exec that sends it its job, a kvs that stores all commits,
+//! and tasks that act as the test says.
 #![allow(dead_code, reason = "each test file uses its own part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a stage is part of the tests")]
 
@@ -39,7 +39,7 @@ pub struct Play {
     pub is_found_late: bool,
     /// The job's namespace is there only when the test says so.
     pub is_closed: bool,
-    /// The folder in which a broker says where it is, and what the tasks do at the end of a
+    /// The directory with the URI of a broker, and the action of the tasks at the end of a
     /// lease of a minute.
     pub lasting: Option<(PathBuf, &'static str)>,
 }
@@ -335,7 +335,7 @@ impl Stage {
         found.map(|(_, value)| value.clone())
     }
 
-    /// Plays on until nothing moves; gives what an onlooker would note.
+    /// Plays on until nothing moves; returns the visible events.
     pub fn run(&mut self) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
@@ -512,7 +512,7 @@ impl Stage {
         }
     }
 
-    /// Keeps what goes with the last word.
+    /// Keeps the lines of the last message.
     fn keep_lines(&mut self, lines: &Value) {
         let keys = [
             ("exec.eventlog", "log"),

@@ -30,7 +30,7 @@ fn show(effects: Vec<Effect>) -> String {
     shown.collect::<Vec<_>>().join("; ")
 }
 
-/// Task 0 of one says this; prints what follows.
+/// Task 0 of one sends this; prints the effects.
 fn check(said: &str, expect: &str) {
     assert_eq!(show(server(1).receive(0, said.as_bytes())), expect);
 }

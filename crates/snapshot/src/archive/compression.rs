@@ -65,7 +65,7 @@ impl Compression {
     }
 }
 
-/// Packs what is written.
+/// Compresses written data.
 pub enum Packer {
     /// Not at all.
     Plain(Box<dyn Write>),
@@ -91,7 +91,7 @@ impl Packer {
         })
     }
 
-    /// Writes the end, and gives back what it was written to.
+    /// Writes the end, and returns the underlying writer.
     pub fn finish(self) -> io::Result<Box<dyn Write>> {
         match self {
             Packer::Plain(out) => Ok(out),
@@ -121,7 +121,7 @@ impl Write for Packer {
     }
 }
 
-/// Unpacks what is read, in any format.
+/// Decompresses read data, in any format.
 pub fn unpack(input: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     let mut input = input;
     let mut first = Vec::new();

@@ -77,7 +77,7 @@ impl Writer {
         )
     }
 
-    /// Writes the end, and gives back what the archive was written to.
+    /// Writes the end, and returns the underlying writer.
     pub fn finish(self) -> io::Result<Box<dyn Write>> {
         let mut out = self.tar.into_inner()?.finish()?;
         out.flush()?;

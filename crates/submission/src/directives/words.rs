@@ -81,7 +81,7 @@ pub fn split(text: &str) -> Result<Split, Wrong> {
     Ok(Split { pieces, opens })
 }
 
-/// The text up to the closing quote, and what follows it. A backslash escapes the quote and
+/// The text up to the closing quote, and the rest. A backslash escapes the quote and
 /// itself, and stands for itself before anything else.
 fn double_quoted(text: &str) -> Result<(String, &str), Wrong> {
     let mut quoted = String::new();

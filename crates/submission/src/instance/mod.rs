@@ -1,4 +1,4 @@
-//! Jobs that are instances: what `batch` and `alloc` have in common (protocol/24 sections 5
+//! Jobs that are instances: the common part of `batch` and `alloc` (protocol/24 sections 5
 //! and 6).
 //!
 //! Read on in `slots.rs` (the options of submissions, for slots instead of tasks), `conf.rs`
@@ -46,7 +46,7 @@ const CONF_OPTION: &str = "-c{{tmpdir}}/conf.json";
 /// File types and permissions: a regular file of its owner.
 const CONF_MODE: u32 = 0o100_600;
 
-/// A job that is an instance: what of its jobspec is not as for other jobs.
+/// A job that is an instance: the special parts of its jobspec.
 #[derive(Debug, Clone, Default)]
 pub struct Instance {
     /// `flux broker` and its options.
@@ -60,7 +60,7 @@ pub struct Instance {
 }
 
 impl InstanceOptions {
-    /// The instance that the options mean. `nodes` is what the job asks for.
+    /// The instance that the options mean. `nodes` is the number requested by the job.
     pub fn instance(&self, env: &Env, nodes: Option<u32>) -> Result<Instance, CliError> {
         let added = self.add_brokers.unwrap_or(0);
         if added > 0 && nodes.is_none() {
@@ -130,7 +130,7 @@ impl Instance {
         &self.files
     }
 
-    /// Sets what only such jobs have.
+    /// Sets attributes that only such jobs have.
     pub(crate) fn complete(
         &self,
         jobspec: &mut Jobspec,

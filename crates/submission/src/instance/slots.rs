@@ -12,7 +12,7 @@ use command::error::CliError;
 #[derive(Debug, Clone, Default)]
 pub struct SlotOptions(pub Options);
 
-/// Options of tasks, and what they are called where there are slots.
+/// Options of tasks, and their names where there are slots.
 const RENAMED: [(&str, &str, &str); 3] = [
     ("ntasks", "nslots", "Number of slots"),
     ("cores_per_task", "cores-per-slot", "Cores of each slot"),

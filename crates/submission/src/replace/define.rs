@@ -147,7 +147,7 @@ impl Definitions {
         Ok(())
     }
 
-    /// The calls in a text of what users define, with the number of their list.
+    /// The calls in a text to users' definitions, with the number of their list.
     fn calls(&self, text: &str) -> Vec<(usize, Call)> {
         let pieces = pieces(text).unwrap_or_default();
         let call = |piece: Piece| match piece {

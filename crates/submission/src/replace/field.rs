@@ -1,4 +1,4 @@
-//! Cutting a text into what stays and what is replaced.
+//! Splitting a text into fixed parts and fields.
 
 use super::Fault;
 

@@ -1,9 +1,9 @@
 //! Replacement fields in commands and options of many jobs: `{}`, `{0.%}`, `{seq:03d}`.
 //!
 //! They are those of Python's `str.format`, but that doubled braces stay as they are: the job
-//! shell replaces what stands in those. Read on in `field.rs` (cutting a text into fields),
-//! `values.rs` (what a field stands for), `spec.rs` (widths and bases) and `define.rs` (methods
-//! that users write in Python). Pure but for `define.rs`.
+//! shell replaces the contents of those. A text is split into fields in `field.rs`, values are
+//! in `values.rs`, widths and bases in `spec.rs`, and methods that users write in Python in
+//! `define.rs`. Pure but for `define.rs`.
 
 mod define;
 mod field;

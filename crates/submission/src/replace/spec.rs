@@ -68,7 +68,7 @@ impl Spec {
         Ok(spec)
     }
 
-    /// With blanks around, where `sign` is what stays in front of them.
+    /// With blanks around, where `sign` stays in front of them.
     fn pad(&self, sign: &str, text: &str, align: char) -> String {
         let columns = sign.chars().count() + text.chars().count();
         let blanks = self.width.saturating_sub(columns);

@@ -1,4 +1,4 @@
-//! Every form of a field, and every text of what cannot be replaced.
+//! Every form of a field, and every error text.
 
 use super::*;
 

@@ -12,7 +12,7 @@ pub struct Values<'a> {
     pub inputs: Vec<&'a str>,
     /// Number of the job, from 0.
     pub seq: Option<u64>,
-    /// Number of the copy, or what stands for it.
+    /// Number of the copy, or its replacement.
     pub cc: Option<&'a str>,
     /// Methods of the user.
     pub definitions: Option<&'a Definitions>,
@@ -77,7 +77,7 @@ impl Values<'_> {
     }
 }
 
-/// Refuses a field that takes something of what has nothing.
+/// Refuses a field that takes a part of a value without parts.
 fn plain(field: &Field) -> Result<(), Fault> {
     match field.steps.first() {
         None => Ok(()),

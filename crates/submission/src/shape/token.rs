@@ -1,5 +1,5 @@
-//! Tokens of the shape language, cut one at a time: what may stand at a place depends on
-//! what stood before it.
+//! Tokens of the shape language, cut one at a time: the allowed tokens depend on the one
+//! before.
 
 use super::ShapeSyntax;
 
@@ -118,7 +118,7 @@ impl Tokens {
         }
     }
 
-    /// Keeps account of what is open.
+    /// Keeps account of open brackets.
     fn pair(&mut self, mark: char, position: usize) -> Result<(), ShapeSyntax> {
         let (open, error) = match mark {
             '[' | '{' => {
@@ -182,7 +182,7 @@ impl Tokens {
         Ok(text)
     }
 
-    /// As `take`, but looks at one character: what follows may be no token but of a count.
+    /// As `take`, but looks at one character: the rest may be no token but of a count.
     fn take_before_count(&mut self, mark: char) -> Result<bool, ShapeSyntax> {
         self.skip_blanks();
         let is_next = self.chars.get(self.at) == Some(&mark);

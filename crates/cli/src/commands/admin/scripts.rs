@@ -1,4 +1,4 @@
-//! `flux admin system-scripts`: what runs before and after jobs.
+//! `flux admin system-scripts`: scripts that run before and after jobs.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ pub struct SystemScripts {
 struct Kind {
     name: &'static str,
     key: &'static str,
-    /// A setting that is shown beside the state, and what it is unless it is set.
+    /// A setting shown beside the state, and its default.
     setting: (&'static str, Option<&'static str>),
     needs_plugin: bool,
 }
@@ -89,7 +89,7 @@ fn has_plugin(handle: &mut Handle) -> Result<bool, CliError> {
     Ok(plugins.iter().any(is_it))
 }
 
-/// The state of one kind and, if there is anything to tell, what it runs.
+/// The state of one kind and, if there are any, its scripts.
 fn lines(
     kind: &Kind,
     table: Option<&Map<String, Value>>,
@@ -173,7 +173,7 @@ fn script(path: &Path) -> String {
     }
 }
 
-/// Green for what runs, red for what does not.
+/// Green for enabled scripts, red for disabled ones.
 fn coloured(line: &str) -> String {
     let paint =
         |sign: &str, colour: u8| line.replacen(sign, &format!("\x1b[{colour}m{sign}\x1b[0m"), 1);

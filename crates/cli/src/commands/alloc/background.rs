@@ -191,7 +191,7 @@ impl Progress {
     }
 }
 
-/// Shows what the job has said.
+/// Shows the messages of the job.
 fn show(flux: &mut Flux, id: JobId) -> Result<(), CliError> {
     flux.out.flush()?;
     let mut command = Command::new(std::env::current_exe()?);

@@ -132,7 +132,7 @@ impl Create {
         Ok(())
     }
 
-    /// Looks whether the archive exists: gives back what is in it, if that stays.
+    /// Checks whether the archive exists: returns its contents, if they stay.
     fn begin(&self, stored: &mut Stored) -> Result<Vec<FileObject>, CliError> {
         match (stored.exists()?, self.append) {
             (true, true) => stored.objects(),
@@ -144,7 +144,7 @@ impl Create {
         }
     }
 
-    /// Adds the objects of all files, and stores what they do not hold.
+    /// Adds the objects of all files, and stores the contents that are not in them.
     fn gather(
         &self,
         flux: &mut Flux,

@@ -1,4 +1,4 @@
-//! `flux filemap`: what `flux archive` was before, for scripts that still use it.
+//! `flux filemap`: the predecessor of `flux archive`, for scripts that still use it.
 
 use std::path::PathBuf;
 

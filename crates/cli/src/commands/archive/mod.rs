@@ -141,7 +141,7 @@ impl Stored {
         CliError::from(refusal).about(format_args!("KVS lookup {}", self.key))
     }
 
-    /// Removes what is known of it, and of its mapped files.
+    /// Removes the archive and the maps of its files.
     fn remove(&mut self) -> Result<(), CliError> {
         let commit = Commit::new(&self.namespace)
             .unlink(&self.key)

@@ -1,5 +1,4 @@
-//! Lists of inputs: where they stand on the command line, what is in them, and how they are
-//! combined.
+//! Lists of inputs: their place on the command line, their contents, and their combination.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,7 +12,7 @@ use crate::limits::{BULK_INPUT_BYTES_MAX, BULK_JOBS_MAX};
 /// The words of the command line: the command, and where inputs come from.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Words {
-    /// The command with what is to be replaced in it.
+    /// The command, with fields to be replaced.
     pub command: Vec<String>,
     sources: Vec<Source>,
 }

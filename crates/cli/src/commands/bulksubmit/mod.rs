@@ -1,7 +1,7 @@
 //! `flux bulksubmit`: submits a job for each combination of inputs.
 //!
-//! Read on in `inputs.rs` (lists of inputs and their combinations); what is put into commands and
-//! options is `submission::replace`, and handing the jobs in is that of `flux submit`.
+//! Lists of inputs and their combinations are in `inputs.rs`; replacement in commands and options
+//! is `submission::replace`, and submission is that of `flux submit`.
 
 mod inputs;
 
@@ -136,7 +136,7 @@ struct Bulk {
 }
 
 impl Bulk {
-    /// Evaluates what the template takes of the inputs by Python.
+    /// Evaluates the Python expressions of the template on the inputs.
     fn evaluate(&mut self, flux: &Flux) -> Result<(), CliError> {
         let mut template = self.template.clone();
         let command = template.options.command.clone();

@@ -1,4 +1,5 @@
-//! `flux cron interval` and `flux cron event`, and what all that make entries have in common.
+//! `flux cron interval` and `flux cron event`, and the parts common to all commands that
+//! create entries.
 
 use std::collections::BTreeMap;
 
@@ -116,7 +117,7 @@ impl Common {
         Ok(request)
     }
 
-    /// Sends a request, and says what came of it.
+    /// Sends a request, and prints the result.
     pub(super) fn create(flux: &mut Flux, request: &Create) -> Result<Entry, CliError> {
         Ok(flux.connect()?.call(Call::new(request).to(0))?)
     }

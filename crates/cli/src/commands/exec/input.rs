@@ -40,7 +40,7 @@ impl Input {
         self.descriptor.is_none() && !self.is_over
     }
 
-    /// Reads what is there, up to `room` bytes: nothing is the end.
+    /// Reads up to `room` bytes; an empty result is the end.
     pub fn read(&mut self, flux: &mut Flux, room: u64) -> Vec<u8> {
         let room = usize::try_from(room).unwrap_or(INPUT_BYTES_MAX);
         let mut bytes = vec![0; room.min(INPUT_BYTES_MAX)];

@@ -1,4 +1,4 @@
-//! Output of many processes, by line: what two of them write does not end up on one line.
+//! Output of many processes, by line: output of two of them never shares a line.
 
 use std::io::{self, Write};
 

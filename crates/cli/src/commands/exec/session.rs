@@ -1,4 +1,4 @@
-//! Processes that have our streams: what they write, how they end, what we pass on to them.
+//! Processes attached to our streams: their output, their exit, and our input to them.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -123,8 +123,8 @@ impl Session {
         Ok(self.outcome)
     }
 
-    /// Blocks for what comes next, after what was printed has gone out; says whether it is
-    /// a signal.
+    /// Blocks for the next message, after printed text was written; returns true for a
+    /// signal.
     fn wait(&self, flux: &mut Flux, handle: &mut Handle) -> Result<(Arrival, bool), CliError> {
         match handle.next(&[], Some(Instant::now()))? {
             Arrival::Deadline => flux.out.flush()?,
@@ -241,7 +241,7 @@ impl Session {
         }
     }
 
-    /// Does what a signal asks for; true to leave.
+    /// Carries out a signal; true to leave.
     fn obey(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<bool, CliError> {
         let Some(wish) = self.signals.as_mut().and_then(Signals::next) else {
             return Ok(false);

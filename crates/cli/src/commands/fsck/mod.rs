@@ -1,7 +1,7 @@
 //! `flux fsck`: finds keys whose blobs are missing or damaged, and moves the rest of
 //! their values aside (protocol/04 section 9).
 //!
-//! Read on in `repair.rs` for what becomes of them.
+//! Their repair is in `repair.rs`.
 
 mod repair;
 
@@ -102,7 +102,7 @@ impl Run for Fsck {
 }
 
 impl Fsck {
-    /// Lists what was found damaged before and gives how much of it nobody has noticed.
+    /// Lists damage found before and returns the number of findings not acknowledged.
     fn findings(&self, flux: &mut Flux, blobs: &mut Blobs) -> Result<u64, CliError> {
         let zone = clock::zone(&flux.env);
         let mut n_findings = 0;
@@ -120,7 +120,7 @@ impl Fsck {
         Ok(n_findings)
     }
 
-    /// Where to begin, and the version of what is there.
+    /// The root to begin at, and its version.
     fn root(&self, flux: &mut Flux, blobs: &mut Blobs) -> Result<(BlobRef, i64), CliError> {
         let newest = source::checkpoints(&mut blobs.handle, false)?;
         let newest = newest.into_iter().next();
@@ -206,7 +206,7 @@ impl Fsck {
     }
 }
 
-/// The key met, and what is wrong with it.
+/// The key visited, and its damage.
 fn judge(visit: Visit) -> (Key, Option<(String, Damage)>) {
     let text = |refusal: &Refusal, missing: &str| match refusal.errno {
         Errno::ENOENT => missing.to_owned(),

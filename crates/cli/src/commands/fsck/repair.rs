@@ -12,7 +12,7 @@ use snapshot::blobs::Blobs;
 use snapshot::grow::Grow;
 use snapshot::names::Key;
 
-/// Directory of what is left of damaged keys.
+/// Directory of the rest of damaged keys.
 const LOST_AND_FOUND: &str = "lost+found";
 
 /// Names in the key of a job's directory: `job` and four groups of digits (protocol/10).

@@ -58,7 +58,7 @@ Usage: flux [OPTIONS] COMMAND [ARGS...]
 /// Commands under a heading.
 struct Section {
     title: String,
-    /// Names and what they do.
+    /// Names and their purposes.
     commands: Vec<(String, String)>,
 }
 

@@ -1,4 +1,4 @@
-//! `flux housekeeping`: what runs on the nodes of jobs that have ended.
+//! `flux housekeeping`: commands on the nodes of jobs that have ended.
 
 mod kill;
 mod list;

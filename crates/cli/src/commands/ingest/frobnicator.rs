@@ -1,4 +1,4 @@
-//! `flux job-frobnicator`: what job-ingest makes of jobspecs.
+//! `flux job-frobnicator`: changes of jobspecs, as in job-ingest.
 
 use ingest::Frobnicator;
 use proto::config;

@@ -1,4 +1,4 @@
-//! `flux job-validator` and `flux job-frobnicator`: what job-ingest does to jobspecs, by hand.
+//! `flux job-validator` and `flux job-frobnicator`: the stages of job-ingest, by hand.
 
 mod frobnicator;
 mod validator;
@@ -48,8 +48,8 @@ fn ended(flux: &mut Flux, broken: &Broken) -> Result<CliError, CliError> {
     Ok(CliError::exit(broken.code))
 }
 
-/// Reads jobspecs and writes what `act` answers, a line each. With `is_bare` a line that is
-/// refused is a failure.
+/// Reads jobspecs and writes the answers of `act`, a line each. With `is_bare` a line that
+/// is refused is a failure.
 fn answer_lines(
     flux: &mut Flux,
     is_bare: bool,

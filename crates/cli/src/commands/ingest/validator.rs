@@ -1,4 +1,4 @@
-//! `flux job-validator`: what job-ingest says of jobspecs.
+//! `flux job-validator`: validation of jobspecs, as in job-ingest.
 
 use ingest::{Feasibility, Validator};
 use proto::Object;

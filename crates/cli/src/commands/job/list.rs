@@ -1,4 +1,4 @@
-//! `flux job list`, `list-inactive`, `list-ids` and `stats`: what job-list says, as JSON
+//! `flux job list`, `list-inactive`, `list-ids` and `stats`: data of job-list as JSON
 
 use std::collections::BTreeSet;
 

@@ -41,7 +41,7 @@ impl Memo {
     }
 }
 
-/// Sets a dotted key. Null is a value here: it says what the service is to remove.
+/// Sets a dotted key. Null is a value here: it removes a key in the service.
 fn put(memo: &mut Map<String, Value>, key: &str, value: Value) -> Result<(), CliError> {
     let refuse = |error: dotted::DottedError| CliError::new(error.to_string());
     dotted::set(memo, key, Value::Bool(true)).map_err(refuse)?;

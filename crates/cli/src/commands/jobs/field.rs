@@ -1,5 +1,5 @@
-//! The fields that a format of `flux jobs` may name: what each needs of job-list, and
-//! what it shows (protocol/14 section 4.2).
+//! The fields of a format of `flux jobs`: the attributes that each needs of job-list, and
+//! its value (protocol/14 section 4.2).
 
 use std::borrow::Cow;
 use std::cell::RefCell;

@@ -51,7 +51,7 @@ pub enum Kind {
 pub const ATTRS: &[&str] = &["annotations", "state"];
 
 impl InstanceField {
-    /// The field and its heading, from what follows `instance.`.
+    /// The field and its heading, from the part after `instance.`.
     pub fn resolve(name: &str) -> Option<(InstanceField, &'static str)> {
         Some(match name {
             "stats" => (InstanceField::Stats, "STATS"),

@@ -1,5 +1,5 @@
-//! One job as job-list tells of it, and what follows from that (protocol/12 section 3,
-//! protocol/14 section 4.2).
+//! One job with its attributes from job-list, and values computed from them (protocol/12
+//! section 3, protocol/14 section 4.2).
 
 use proto::data::Fsd;
 use proto::data::JobId;
@@ -183,7 +183,7 @@ impl Job {
         proto::data::dotted::get(self.annotations.as_ref()?.as_object()?, path)
     }
 
-    /// The exit code, minus the signal, or what stands for having neither.
+    /// The exit code, minus the signal, or the code for neither.
     pub fn returncode(&self) -> Option<i64> {
         if self.state()? != State::Inactive {
             return None;

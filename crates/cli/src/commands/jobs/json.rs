@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::field::Facts;
 use super::job::Job;
 
-/// The object of a job from what job-list said of it.
+/// The object of a job from its attributes in job-list.
 pub fn object(mut raw: Map<String, Value>, facts: &Facts) -> Value {
     let job = Job::of_object(&raw);
     // As other commands print and take it; `id` is the number.

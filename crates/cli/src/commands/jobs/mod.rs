@@ -1,9 +1,9 @@
 //! `flux jobs`: lists jobs.
 //!
-//! Read on in `query.rs` (which jobs), `ask.rs` (asking for them), `field.rs` (what can be
-//! shown), `job.rs` (what follows from what job-list tells), `instance.rs`, `reach.rs` and
-//! `recurse.rs` (instances among the jobs), `follow.rs` (changes as they happen) and `format`
-//! (how it is laid out).
+//! Jobs are selected in `query.rs` and queried in `ask.rs`; fields are in `field.rs`, values
+//! computed from attributes in `job.rs`, instances among the jobs in `instance.rs`,
+//! `reach.rs` and `recurse.rs`, changes as they happen in `follow.rs`, and the layout in
+//! `format`.
 
 pub mod ask;
 pub mod field;
@@ -143,7 +143,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Asks the instances among the jobs for what the format shows of them.
+    /// Queries the instances among the jobs for the fields of the format.
     fn fill(&self, reach: &Reach, threads: usize, jobs: &mut [Job]) {
         let columns = self.format.columns.iter().map(|column| &column.field);
         let keys = self.sort.as_ref().unwrap_or(&self.format.sort).iter();

@@ -144,8 +144,8 @@ pub fn why(key: &str, refusal: &Refusal) -> String {
     }
 }
 
-/// Columns of the output: as asked for, else the terminal's, else COLUMNS, else 80. None
-/// is no limit, which is what 0 asks for.
+/// Columns of the output: as asked for, else the terminal's, else COLUMNS, else 80. 0 for
+/// no limit becomes `None`.
 pub fn columns(asked: Option<usize>, flux: &Flux) -> Option<usize> {
     let of_env = || {
         flux.env

@@ -1,4 +1,4 @@
-//! A key watched across restarts of the service: what was seen before one is not shown
+//! A key watched across restarts of the service: values seen before one are not shown
 //! again.
 
 use bytes::Bytes;

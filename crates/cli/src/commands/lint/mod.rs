@@ -1,4 +1,4 @@
-//! `flux lint`: looks for what services should not do.
+//! `flux lint`: looks for practices that services should avoid.
 
 use command::entry::{Group, Run, Style};
 use command::error::CliError;

@@ -13,7 +13,7 @@ const WORDS_SHOWN: usize = 3;
 pub(super) struct Names {
     has_ranks: bool,
     own_pid: i32,
-    /// Programs by rank and identity, with what is to be read while they live.
+    /// Programs by rank and identity, with data to be read while they live.
     programs: BTreeMap<(u32, String), String>,
 }
 

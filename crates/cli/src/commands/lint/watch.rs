@@ -29,7 +29,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch: what is sent when this has returned is seen.
+    /// Begins to watch: messages sent after this has returned are seen.
     pub(super) fn begin(handle: &mut Handle, size: u32) -> Result<Watch, CliError> {
         let request = Trace {
             typemask: TYPES,
@@ -56,7 +56,7 @@ impl Watch {
         }
     }
 
-    /// Takes in what arrives until one of `ends` can be read, or until `deadline`.
+    /// Receives messages until one of `ends` can be read, or until `deadline`.
     pub(super) fn until(
         &mut self,
         handle: &mut Handle,

@@ -82,7 +82,7 @@ impl Definition {
         }
     }
 
-    /// Takes in what an entry or a table says.
+    /// Applies the keys of an entry or a table.
     pub fn update(&mut self, keys: &Map<String, Value>) -> Result<(), String> {
         for (key, value) in keys {
             self.set(key, value)?;

@@ -125,7 +125,7 @@ impl Known {
         is_known
     }
 
-    /// Leaves out what lacks something, and what needs what is left out.
+    /// Leaves out modules that lack something, and those that depend on them.
     pub fn look_around(&mut self, around: &Surroundings) {
         let has_key = |path: &str| {
             let mut words = path.split('.');
@@ -165,7 +165,7 @@ impl Known {
         of.filter(is_here).max_by_key(|module| module.priority)
     }
 
-    /// The same; what is left out is better than nothing.
+    /// The same, including modules that were left out: they are better than nothing.
     pub fn resolve_any(&self, name: &str) -> Result<&Definition, String> {
         let of = self.modules.iter().filter(|module| module.is(name));
         let found = self.named(name).or_else(|| self.resolve(name));

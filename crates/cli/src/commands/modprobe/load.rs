@@ -72,7 +72,7 @@ impl Remove {
     }
 }
 
-/// Prints what would be loaded.
+/// Prints the modules that would be loaded.
 pub(super) fn print_loads(flux: &mut Flux, modules: &[&Definition]) -> Result<(), CliError> {
     for module in modules {
         let words: Vec<&str> = [module.name.as_str()]

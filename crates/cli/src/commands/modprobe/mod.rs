@@ -1,8 +1,8 @@
-//! `flux modprobe`: modules with what they need, by what is known of them.
+//! `flux modprobe`: modules with their dependencies, by their definitions.
 //!
-//! Read on in `definition.rs` (what is known of a module), `known.rs` (of all, and which one
-//! stands for a service), `sources.rs` (where that is from), `plan.rs` (in which order), `live.rs`
-//! (how things stand in the instance), `rc.rs` and `rc3.rs` (its start and its end).
+//! Definitions are in `definition.rs` (one module) and `known.rs` (all, and the providers of
+//! services), their sources in `sources.rs`, the order in `plan.rs`, the state of the instance in
+//! `live.rs`, its start in `rc.rs` and its end in `rc3.rs`.
 
 mod definition;
 mod known;

@@ -62,12 +62,12 @@ struct Span {
     end: f64,
 }
 
-/// The steps of a start and what is needed for them.
+/// The steps of a start and their inputs.
 struct Start {
     live: Live,
     known: Known,
     order: Order,
-    /// Archive that takes the place of what the store has.
+    /// Archive that replaces the contents of the store.
     archive: Option<String>,
     is_verbose: bool,
     spans: Vec<Span>,
@@ -178,7 +178,8 @@ impl Start {
         Ok(())
     }
 
-    /// Loads the modules of a step, all at the same time, and does what else is in it.
+    /// Loads the modules of a step, all at the same time, and carries out its other
+    /// tasks.
     fn run(&mut self, flux: &mut Flux, step: &[String]) -> Result<(), CliError> {
         let known = self.known.clone();
         let (modules, tasks): (Vec<_>, Vec<_>) =

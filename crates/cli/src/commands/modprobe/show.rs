@@ -75,7 +75,7 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// Adds a node and what is below it. Its own line begins with `first`, those below `rest`.
+    /// Adds a node and all below it. Its own line begins with `first`, those below `rest`.
     fn add(&mut self, name: &str, first: &str, rest: &str) -> Result<(), String> {
         let module = self.known.resolve_any(name)?;
         let label = match module.name == name {

@@ -1,4 +1,4 @@
-//! Where what is known of modules comes from: what is compiled in, and the files of a site.
+//! Sources of module definitions: those compiled in, and the files of a site.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::layout::Layout;
 const PATH: &str = "FLUX_MODPROBE_PATH";
 const APPEND: &str = "FLUX_MODPROBE_PATH_APPEND";
 
-/// The folders of an installation: what its packages bring, and what its site adds.
+/// The directories of an installation: those of its packages, and those of its site.
 pub(super) struct Folders {
     data: PathBuf,
     /// Configuration.

@@ -56,7 +56,7 @@ pub(super) fn topic_of<M: proto::Method>(module: &str) -> String {
     M::TOPIC.replacen("NAME", module, 1)
 }
 
-/// A refusal, with what was tried.
+/// A refusal, with the action that was tried.
 fn failed(what: &str, module: &str) -> impl Fn(proto::Refusal) -> CliError {
     let what = format!("{what} {module}");
     move |refusal| CliError::from(refusal).about(&what)

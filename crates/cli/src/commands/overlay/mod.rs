@@ -74,7 +74,7 @@ fn tree(handle: &mut Handle, rank: u32) -> Result<Tree, CliError> {
     Ok(tree?)
 }
 
-/// Asks a broker how it and its children are; gives what it took as well.
+/// Asks a broker for its status and that of its children; returns the time it took too.
 fn ask(
     handle: &mut Handle,
     rank: u32,

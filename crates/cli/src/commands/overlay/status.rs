@@ -143,7 +143,7 @@ impl Status {
     }
 }
 
-/// Marks a rank and what is above it; says whether it is in the tree.
+/// Marks a rank and its ancestors; returns whether it is in the tree.
 fn mark(rank: u32, tree: &Tree, marked: &mut BTreeSet<u32>) -> bool {
     let is_here = tree.rank == rank || tree.children.iter().any(|child| mark(rank, child, marked));
     if is_here {
@@ -173,7 +173,7 @@ struct Shown<'a> {
 }
 
 impl Walk<'_> {
-    /// A broker that has answered, and what is below it.
+    /// A broker that has answered, and all below it.
     fn visit(
         &mut self,
         tree: &Tree,

@@ -82,7 +82,8 @@ struct Search {
 }
 
 impl Search {
-    /// The jobs found, with what else is needed of them. If there are none, the command ends.
+    /// The jobs found, with the attributes needed of them. If there are none, the command
+    /// ends.
     fn find(
         &self,
         handle: &mut Handle,

@@ -1,6 +1,6 @@
 //! Trees as lines of text.
 
-/// A node and what is below it.
+/// A node and all below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
     /// Text of the node.

@@ -26,7 +26,7 @@ use tree::{Grower, Node};
 /// Attributes of each job needed to find the instances among them.
 const ATTRS: [&str; 3] = ["annotations", "state", "userid"];
 
-/// Named formats of what stands before the tree.
+/// Named formats of the details before the tree.
 const DETAILS: [(&str, &str); 4] = [
     (
         "default",

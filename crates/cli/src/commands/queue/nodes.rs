@@ -6,7 +6,7 @@ use proto::data::{IdSet, Rset};
 
 use command::error::CliError;
 
-/// The configured queues, which say what properties their nodes have.
+/// The configured queues, which name the properties of their nodes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct QueueNodes(Queues);
 

@@ -1,4 +1,4 @@
-//! `flux R decode`: what is in a set, all of it or a part.
+//! `flux R decode`: the contents of a set, all of it or a part.
 
 use proto::data::constraint::Universe;
 use proto::data::{Constraint, IdSet, Rset};

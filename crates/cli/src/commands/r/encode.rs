@@ -1,4 +1,4 @@
-//! `flux R encode`: a set out of ids, or out of what a machine has.
+//! `flux R encode`: a set made from ids, or from the resources of a host.
 
 use std::path::PathBuf;
 

@@ -37,7 +37,7 @@ pub fn union(flux: &mut Flux) -> Result<Rset, CliError> {
     Ok(union)
 }
 
-/// Drops what a scheduler said of a set that has changed since.
+/// Drops the scheduler's part of a set that has changed since.
 pub fn forget_shape(set: &mut Rset) {
     set.set_nslots(None);
     set.set_scheduling(None);

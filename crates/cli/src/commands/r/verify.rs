@@ -1,4 +1,4 @@
-//! `flux R verify`: what one rank has, against what it should have.
+//! `flux R verify`: the resources of one rank, compared with those expected.
 
 use proto::data::Rset;
 

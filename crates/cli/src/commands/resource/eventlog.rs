@@ -1,4 +1,4 @@
-//! `flux resource eventlog`: what has become of nodes, as it is written down.
+//! `flux resource eventlog`: the log of events of nodes.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `flux resource list`: resources by what the scheduler can do with them.
+//! `flux resource list`: resources by their state in the scheduler.
 
 use client::Handle;
 use proto::data::{IdSet, Rset};
@@ -212,7 +212,8 @@ impl Groups {
         }
     }
 
-    /// The lines of what is in one state. One without nodes has a line for each queue.
+    /// The lines of the resources in one state. One without nodes has a line for each
+    /// queue.
     fn lines(&self, state: &str, set: &Rset) -> Vec<Line> {
         let line = |queue: &str, properties: &str, set: Rset| Line {
             state: state.to_owned(),
@@ -239,7 +240,7 @@ impl Groups {
     }
 }
 
-/// The lines, as one those that agree in what is shown of them beside their nodes.
+/// The lines, with equal ones combined: those whose fields other than the nodes agree.
 fn combined(lines: Vec<Line>, shown: Shown) -> Result<Vec<Line>, CliError> {
     let mut all: Vec<Line> = Vec::new();
     for line in lines {

@@ -6,7 +6,7 @@ use proto::resource;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Tell the scheduler nothing any more of what changes, for tests
+/// Stop sending changes to the scheduler, for tests
 #[derive(clap::Args)]
 pub struct AcquireMute {}
 

@@ -1,4 +1,4 @@
-//! `flux resource status`: nodes by what administrators know of them.
+//! `flux resource status`: nodes by their state for administrators.
 
 use client::Handle;
 use proto::data::{IdSet, Rset};
@@ -253,7 +253,7 @@ impl Row {
     }
 }
 
-/// The rows, as one those that agree in what the format shows of them beside their nodes.
+/// The rows, with equal ones combined: those whose fields other than the nodes agree.
 pub fn combined(rows: Vec<Row>, format: &Format<Field>) -> Vec<Row> {
     let fields = format.columns.iter().map(|column| column.field);
     let fields: Vec<Field> = fields.collect();
@@ -331,7 +331,7 @@ fn rows(state: &str, status: &resource::StatusReply, busy: &Busy) -> Vec<Row> {
     vec![row("", 0.0, ranks)]
 }
 
-/// Reason, time and ranks of what is drained, oldest first.
+/// Reason, time and ranks of drained nodes, oldest first.
 pub fn drains(status: &resource::StatusReply) -> Vec<(String, f64, IdSet)> {
     let drains = status.drain.iter();
     let mut drains: Vec<(String, f64, IdSet)> = drains

@@ -49,7 +49,7 @@ impl Which {
         }))
     }
 
-    /// Leaves out of all resources what is not meant.
+    /// Removes the nodes that are not selected from all resources.
     pub fn keep(&self, handle: &mut Handle, all: &mut SchedStatusReply) -> Result<(), CliError> {
         if let Some(ranks) = self.ranks(handle, &all.all)? {
             for set in [&mut all.all, &mut all.down, &mut all.allocated] {

@@ -181,7 +181,7 @@ impl Brokers {
     }
 }
 
-/// The launcher runs elsewhere than we in what it starts.
+/// The launcher runs in another directory than we do.
 fn absolute(path: &Path) -> Result<PathBuf, CliError> {
     Ok(std::path::absolute(path)?)
 }

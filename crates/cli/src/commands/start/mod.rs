@@ -116,7 +116,7 @@ impl Start {
         ))
     }
 
-    /// Nothing is recovered from what is not there.
+    /// Checks that there is something to recover.
     fn check_recovery(&self) -> Result<(), CliError> {
         match self.recovery.as_deref() {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! The options of commands that submit many jobs, and what jobs are made of.
+//! The options of commands that submit many jobs, and the jobs made from them.
 
 use proto::data::IdSet;
 

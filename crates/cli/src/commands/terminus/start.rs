@@ -17,7 +17,7 @@ use command::flux::Flux;
 /// Message of a server that accepts requests.
 const READY: &str = "ready";
 
-/// Bytes of what it may say.
+/// Maximum bytes of its output.
 const SAID_BYTES_MAX: u64 = 4096;
 
 /// Run a program on a new terminal, and attach to it

@@ -44,7 +44,7 @@ pub fn keys(mut bytes: &[u8]) -> Vec<Key> {
     keys
 }
 
-/// The key of a sequence after its escape, and what follows it.
+/// The key of a sequence after its escape, and the rest behind it.
 fn escape(rest: &[u8]) -> (Option<Key>, &[u8]) {
     let Some((b'[' | b'O', rest)) = rest.split_first() else {
         return (None, rest);

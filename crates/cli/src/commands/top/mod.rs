@@ -1,7 +1,7 @@
 //! `flux top`: an instance and its running jobs, as they change.
 //!
-//! Read on in `session.rs` (asking, and the loop), `model.rs` (what is known), `draw.rs` (where
-//! it stands), `screen.rs` and `terminal.rs` (how it gets there) and `keys.rs`.
+//! Queries and the loop are in `session.rs`, the data in `model.rs`, the layout in `draw.rs`,
+//! the output in `screen.rs` and `terminal.rs`, and the keys in `keys.rs`.
 
 mod draw;
 mod keys;
@@ -48,7 +48,7 @@ pub struct Top {
     /// End when everything has been shown once
     #[arg(long, hide = true)]
     test_exit: bool,
-    /// Write what has been shown to this file in the end
+    /// Write the last screen to this file at the end
     #[arg(long, hide = true, value_name = "FILE")]
     test_exit_dump: Option<PathBuf>,
     /// Instance to show: a URI, or any target of 'flux uri'
@@ -159,7 +159,7 @@ fn connect(flux: &Flux, place: &Place) -> Result<Handle, CliError> {
     })
 }
 
-/// The URI of what the user calls an instance.
+/// The URI of an instance as named by the user.
 fn resolve(flux: &mut Flux, target: &str) -> Result<String, CliError> {
     crate::uri::resolve_quietly(flux, target).map_err(|why| {
         let text = format!("failed to resolve target to a Flux URI\n{}", why.trim_end());

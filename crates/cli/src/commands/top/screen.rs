@@ -1,5 +1,5 @@
-//! A screen of characters: drawn on in memory, then written to the terminal as far as it
-//! differs from what stands there.
+//! A screen of characters: drawn in memory, then written to the terminal where it differs
+//! from the present contents.
 //!
 //! A table of cells of our own and not a library: the layout is fixed to the column, the
 //! command is one of many, and none of them is to start slower for it.
@@ -71,7 +71,7 @@ impl Screen {
         self.columns
     }
 
-    /// Writes a text; what is beyond the edges is cut. Gives back the column after it.
+    /// Writes a text, cut at the edges. Gives back the column after it.
     pub fn put(&mut self, row: usize, column: usize, text: &str, look: Look) -> usize {
         let mut at = column;
         for character in text.chars() {

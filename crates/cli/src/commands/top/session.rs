@@ -1,4 +1,4 @@
-//! A visit to an instance: asks it, shows what it says, and does what the user types.
+//! A visit to an instance: queries it, shows the data, and handles the keys.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ use command::flux::Flux;
 /// Event that shows that the instance is alive.
 const PULSE: &str = heartbeat::Pulse::TOPIC;
 
-/// The service that knew what the scheduler has before the one that knows it now.
+/// The former service with the resources of the scheduler.
 const OLD_RESOURCES: &str = sched::ResourceStatus::TOPIC;
 
 /// Attributes of each job to query.
@@ -100,7 +100,7 @@ struct Jobs {
 }
 
 impl Session {
-    /// Asks for what does not change.
+    /// Queries the data that does not change.
     pub fn open(flux: &Flux, mut handle: Handle, title: &str) -> Result<Session, CliError> {
         let lost = |refusal: Refusal| lost(&refusal);
         let number = |text: Result<String, Refusal>| text.ok()?.parse::<f64>().ok();
@@ -148,7 +148,7 @@ impl Session {
         }
     }
 
-    /// Chooses what the user had chosen.
+    /// Restores the selection of the user.
     pub fn choose(&mut self, choice: &Choice) {
         self.model.queue = choice.queue;
         self.model.selected = choice.selected;
@@ -248,7 +248,7 @@ impl Session {
         })
     }
 
-    /// Asks what is to be asked now.
+    /// Sends the queries that are due.
     fn ask(&mut self) {
         if self.calls.stats.is_none() && self.is_due() {
             let call = self.handle.start_stream(Call::raw(JobStats::TOPIC));

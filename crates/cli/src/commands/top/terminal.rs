@@ -86,7 +86,7 @@ impl Terminal {
         Ok(())
     }
 
-    /// Shows everything the next time, also what should stand there already.
+    /// Shows everything the next time, including parts that should be shown already.
     pub fn forget(&mut self) {
         self.shown = None;
     }

@@ -1,4 +1,4 @@
-//! Handing out, step by step: what happens, a word each, and what the book says to it.
+//! Handing out, step by step: events, a word each, and the answers of the book.
 
 use proto::data::job::WaitStatus;
 

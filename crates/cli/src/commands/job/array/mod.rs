@@ -1,4 +1,4 @@
-//! `flux job array`: how the elements of an array fare, and what can be done about some.
+//! `flux job array`: the state of the elements of an array, and operations on them.
 
 mod history;
 mod table;
