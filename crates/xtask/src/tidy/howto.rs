@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{assert_none, short};
 use crate::workspace::{files_below, root};
 
-/// How a page begins the sentence that names its commit.
+/// Beginning of the sentence in which a page names its commit.
 const MARK: &str = "Model commit: `";
 
 fn pages() -> Vec<(String, String)> {
