@@ -12,7 +12,7 @@ use crate::limits::{
     CALL_INSTRUCTIONS_MAX, LOAD_INSTRUCTIONS_MAX, LOOK_INSTRUCTIONS, MEMORY_BYTES_MAX, SOURCES_MAX,
 };
 use crate::state::{Shared, State};
-use crate::{Disk, Effect, Facts, Said, Task};
+use crate::{Disk, Effect, Facts, LogLine, Task};
 
 /// Initial state of scripts.
 pub struct Start {
@@ -91,7 +91,7 @@ impl Engine {
     }
 
     /// Runs the script that a job begins with. If it fails, that is the job's last word.
-    pub fn load(&mut self, script: &Script) -> Result<(), Said> {
+    pub fn load(&mut self, script: &Script) -> Result<(), LogLine> {
         let name = &script.name;
         let shown = match name.as_str() {
             BUILT_IN_NAME => "trying to load the built-in script".to_owned(),
@@ -99,12 +99,12 @@ impl Engine {
         };
         {
             let mut state = self.shared.lock();
-            state.say(Said::plain(6, format!("Loading {name}")));
-            state.say(Said::plain(
+            state.log(LogLine::plain(6, format!("Loading {name}")));
+            state.log(LogLine::plain(
                 7,
                 "Successfully loaded flux.shell module".to_owned(),
             ));
-            state.say(Said::plain(7, shown));
+            state.log(LogLine::plain(7, shown));
         }
         let what = format!("{name} and its files");
         let ran = self.within(LOAD_INSTRUCTIONS_MAX, &what, |engine| {
@@ -121,8 +121,8 @@ impl Engine {
             Ok((_, Some(why))) => why,
             Err(error) => state.overrun.clone().unwrap_or_else(|| first_line(&error)),
         };
-        state.say(Said::plain(3, why));
-        Err(Said::plain(0, format!("loading rc file {name}")))
+        state.log(LogLine::plain(3, why));
+        Err(LogLine::plain(0, format!("loading rc file {name}")))
     }
 
     /// True if there is a handler for a topic.
@@ -167,7 +167,7 @@ impl Engine {
             },
             Err(error) => {
                 let why = state.overrun.clone().unwrap_or_else(|| first_line(&error));
-                state.say(Said::plain(3, why));
+                state.log(LogLine::plain(3, why));
                 Called {
                     failed: vec![state.current.clone()],
                     result: None,
@@ -215,7 +215,7 @@ impl Engine {
     }
 
     /// Message of `shell.die` in a handler.
-    pub fn take_death(&mut self) -> Option<Said> {
+    pub fn take_death(&mut self) -> Option<LogLine> {
         self.shared.lock().death.take()
     }
 

@@ -19,7 +19,7 @@ const SHIPPED: &[(&str, &str)] = &[("mpi/spectrum.lua", include_str!("spectrum.l
 
 /// Script settings of a job and its instance.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
+pub struct ScriptRequest {
     /// Option `initrc`.
     pub initrc: Option<String>,
     /// Attribute `conf.shell_initrc`.
@@ -35,7 +35,7 @@ pub struct Wish {
 /// A script to begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// Its name in messages: its path.
+    /// Name in messages: its path.
     pub name: String,
     /// Contents.
     pub text: Vec<u8>,
@@ -47,26 +47,26 @@ pub struct Script {
 
 /// The script that a job begins with, or none if nothing would come of it. A file that the job names
 /// must be there.
-pub fn find(disk: &dyn Disk, wish: &Wish) -> Result<Option<Script>, String> {
-    if let Some(path) = &wish.initrc {
+pub fn find(disk: &dyn Disk, request: &ScriptRequest) -> Result<Option<Script>, String> {
+    if let Some(path) = &request.initrc {
         if path == NOTHING {
             return Ok(None);
         }
         let text = disk.read(path);
         let text = text.map_err(|why| format!("loading rc file {path}: {why}"))?;
-        return Ok(Some(script(path, text, folder_of(path), wish)));
+        return Ok(Some(script(path, text, folder_of(path), request)));
     }
     let standard = format!("{FOLDER}/{FILE}");
-    let path = wish.system.as_deref().unwrap_or(&standard);
+    let path = request.system.as_deref().unwrap_or(&standard);
     if let Ok(text) = disk.read(path) {
-        return Ok(Some(script(path, text, folder_of(path), wish)));
+        return Ok(Some(script(path, text, folder_of(path), request)));
     }
-    let script = script(BUILT_IN_NAME, BUILT_IN.into(), folder_of(path), wish);
-    Ok(has_work(disk, wish, &script.rcpath).then_some(script))
+    let script = script(BUILT_IN_NAME, BUILT_IN.into(), folder_of(path), request);
+    Ok(has_work(disk, request, &script.rcpath).then_some(script))
 }
 
-fn script(name: &str, text: Vec<u8>, folder: &str, wish: &Wish) -> Script {
-    let more = wish.rc_path.split(':').filter(|path| !path.is_empty());
+fn script(name: &str, text: Vec<u8>, folder: &str, request: &ScriptRequest) -> Script {
+    let more = request.rc_path.split(':').filter(|path| !path.is_empty());
     let own = format!("{folder}/lua.d");
     Script {
         name: name.to_owned(),
@@ -85,15 +85,15 @@ fn folder_of(path: &str) -> &str {
 }
 
 /// True if our own script would find anything to do.
-fn has_work(disk: &dyn Disk, wish: &Wish, rcpath: &[String]) -> bool {
-    if wish.has_userrc {
+fn has_work(disk: &dyn Disk, request: &ScriptRequest, rcpath: &[String]) -> bool {
+    if request.has_userrc {
         return true;
     }
     let has = |folder: &String, name: &str| !disk.glob(&format!("{folder}/{name}")).is_empty();
     if rcpath.iter().any(|folder| has(folder, "*.lua")) {
         return true;
     }
-    let Some(mpi) = wish.mpi.as_deref().filter(|mpi| *mpi != "none") else {
+    let Some(mpi) = request.mpi.as_deref().filter(|mpi| *mpi != "none") else {
         return false;
     };
     let is_shipped = shipped(&format!("mpi/{mpi}.lua")).is_some();
@@ -131,21 +131,21 @@ mod tests {
         }
     }
 
-    fn check(files: &'static [&'static str], wish: Wish, expect: &str) {
-        let found = match find(&Shelf(files), &wish) {
+    fn check(files: &'static [&'static str], request: ScriptRequest, expect: &str) {
+        let found = match find(&Shelf(files), &request) {
             Ok(Some(script)) => format!("{} {}", script.name, script.rcpath.join(":")),
             Ok(None) => "nothing".to_owned(),
             Err(why) => why,
         };
-        assert_eq!(found, expect, "{files:?} {wish:?}");
+        assert_eq!(found, expect, "{files:?} {request:?}");
     }
 
     #[test]
     fn a_job_without_files_has_nothing_to_run() {
-        check(&[], Wish::default(), "nothing");
-        let mpi = |mpi: &str| Wish {
+        check(&[], ScriptRequest::default(), "nothing");
+        let mpi = |mpi: &str| ScriptRequest {
             mpi: Some(mpi.to_owned()),
-            ..Wish::default()
+            ..ScriptRequest::default()
         };
         check(&[], mpi("openmpi"), "nothing");
         check(&[], mpi("none"), "nothing");
@@ -156,11 +156,15 @@ mod tests {
             mpi("foo"),
             built_in,
         );
-        check(&["/etc/flux/shell/lua.d/a.lua"], Wish::default(), built_in);
-        let user = Wish {
+        check(
+            &["/etc/flux/shell/lua.d/a.lua"],
+            ScriptRequest::default(),
+            built_in,
+        );
+        let user = ScriptRequest {
             has_userrc: true,
             rc_path: "/a::/b".to_owned(),
-            ..Wish::default()
+            ..ScriptRequest::default()
         };
         check(&[], user, "built-in initrc.lua /etc/flux/shell/lua.d:/a:/b");
     }
@@ -169,16 +173,20 @@ mod tests {
     fn the_system_has_a_file_and_a_job_may_have_its_own() {
         let file = "/etc/flux/shell/initrc.lua";
         let expect = "/etc/flux/shell/initrc.lua /etc/flux/shell/lua.d";
-        check(&["/etc/flux/shell/initrc.lua"], Wish::default(), expect);
-        let elsewhere = || Wish {
+        check(
+            &["/etc/flux/shell/initrc.lua"],
+            ScriptRequest::default(),
+            expect,
+        );
+        let elsewhere = || ScriptRequest {
             system: Some("/opt/rc.lua".to_owned()),
-            ..Wish::default()
+            ..ScriptRequest::default()
         };
         check(&["/opt/rc.lua"], elsewhere(), "/opt/rc.lua /opt/lua.d");
         check(&["/etc/flux/shell/initrc.lua"], elsewhere(), "nothing");
-        let own = |path: &str| Wish {
+        let own = |path: &str| ScriptRequest {
             initrc: Some(path.to_owned()),
-            ..Wish::default()
+            ..ScriptRequest::default()
         };
         check(&["my.lua"], own("my.lua"), "my.lua ./lua.d");
         check(&["/my.lua"], own("/my.lua"), "/my.lua //lua.d");

@@ -8,7 +8,7 @@ use crate::find::shipped;
 use crate::json::{of_lua, to_lua};
 use crate::limits::FILES_MAX;
 use crate::state::{BUILT_IN_PLUGINS, REPLACEABLE, Shared};
-use crate::{Effect, Said};
+use crate::{Effect, LogLine};
 
 /// Nil and a text.
 type Answer = mlua::Result<(Lua_, Option<String>)>;
@@ -56,14 +56,14 @@ fn logs(lua: &Lua, shared: &Shared, host: &Table) -> mlua::Result<()> {
         let shared = shared.clone();
         let log = lua.create_function(move |lua, message: Lua_| {
             let (message, at) = (text_of(&message), place(lua, 1));
-            shared.lock().say(Said { level, message, at });
+            shared.lock().log(LogLine { level, message, at });
             Ok(())
         })?;
         host.raw_set(name, log)?;
     }
     let say = shared.clone();
     let say = lua.create_function(move |_, (level, text): (i32, Lua_)| {
-        say.lock().say(Said::plain(level, text_of(&text)));
+        say.lock().log(LogLine::plain(level, text_of(&text)));
         Ok(())
     })?;
     host.raw_set("say", say)?;
@@ -71,7 +71,7 @@ fn logs(lua: &Lua, shared: &Shared, host: &Table) -> mlua::Result<()> {
     let die = lua.create_function(move |lua, message: Lua_| {
         let (level, message, at) = (0, text_of(&message), place(lua, 2));
         let mut state = die.lock();
-        state.death.get_or_insert(Said { level, message, at });
+        state.death.get_or_insert(LogLine { level, message, at });
         // The script ends at its next step, even where it catches errors.
         state.left = 0;
         drop(state);

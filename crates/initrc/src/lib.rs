@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use engine::{Called, Engine, Start};
-pub use find::{BUILT_IN_NAME, Script, Wish, find};
+pub use find::{BUILT_IN_NAME, Script, ScriptRequest, find};
 pub use state::{BUILT_IN_PLUGINS, REPLACEABLE};
 
 /// Files, as scripts name them. Relative paths are meant from where the shell is.
@@ -37,7 +37,7 @@ pub trait Disk: Send {
 pub struct Facts {
     /// `shell.info`, without `options`.
     pub info: Value,
-    /// The shells of the job, as `shell.get_rankinfo` tells them.
+    /// The shells of the job, as `shell.get_rankinfo` returns them.
     pub ranks: Vec<Value>,
     /// Our place among them.
     pub rank: usize,
@@ -46,15 +46,15 @@ pub struct Facts {
 /// Something that a script did to its shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// It has something to say.
-    Say(Said),
+    /// The script logs a line.
+    Say(LogLine),
     /// The shell is to say more or less of itself from now on.
     Verbose(i64),
 }
 
 /// A line of the shell's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct LogLine {
     /// Severity, by its RFC 5424 number.
     pub level: i32,
     /// Text.
@@ -63,10 +63,10 @@ pub struct Said {
     pub at: Option<(String, i64)>,
 }
 
-impl Said {
+impl LogLine {
     /// A line that is not a script's own.
-    pub fn plain(level: i32, message: String) -> Said {
-        Said {
+    pub fn plain(level: i32, message: String) -> LogLine {
+        LogLine {
             level,
             message,
             at: None,
@@ -79,6 +79,6 @@ impl Said {
 pub struct Task {
     /// `task.info`.
     pub info: Value,
-    /// Its environment.
+    /// Environment.
     pub env: BTreeMap<String, String>,
 }

@@ -12,7 +12,7 @@ pub const LOAD_INSTRUCTIONS_MAX: u64 = 50_000_000;
 /// more has failed.
 pub const CALL_INSTRUCTIONS_MAX: u64 = 20_000_000;
 
-/// Instructions between two looks at how many are left.
+/// Instructions between two checks of the number that is left.
 pub const LOOK_INSTRUCTIONS: u32 = 10_000;
 
 /// Bytes of one file.

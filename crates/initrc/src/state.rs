@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value};
 
 use crate::limits::LINES_MAX;
-use crate::{Disk, Effect, Facts, Said, Task};
+use crate::{Disk, Effect, Facts, LogLine, Task};
 
 /// Parts of a shell that scripts know by a name of a plug-in.
 pub const BUILT_IN_PLUGINS: &[&str] = &[
@@ -42,7 +42,7 @@ pub const BUILT_IN_PLUGINS: &[&str] = &[
     "coprocess",
 ];
 
-/// Those without which a shell can do: a plug-in of the same name takes their place.
+/// Plug-ins that a shell can do without: a plug-in of the same name takes their place.
 pub const REPLACEABLE: &[&str] = &[
     "pmi-simple",
     "cpu-affinity",
@@ -90,7 +90,7 @@ pub struct State {
     /// Parts of the shell that a plug-in has replaced.
     pub replaced: BTreeSet<String>,
     /// Message of `shell.die`.
-    pub death: Option<Said>,
+    pub death: Option<LogLine>,
     /// Instructions that are left.
     pub left: u64,
     /// Limit that was exceeded, in words.
@@ -115,7 +115,7 @@ impl Shared {
 
 impl State {
     /// Something is to be said.
-    pub fn say(&mut self, said: Said) {
+    pub fn log(&mut self, said: LogLine) {
         match self.effects.len() < LINES_MAX {
             true => self.effects.push(Effect::Say(said)),
             false => self.n_dropped += 1,
@@ -128,7 +128,7 @@ impl State {
         let n = std::mem::take(&mut self.n_dropped);
         if n > 0 {
             let text = format!("{n} further lines of scripts are not shown");
-            effects.push(Effect::Say(Said::plain(4, text)));
+            effects.push(Effect::Say(LogLine::plain(4, text)));
         }
         effects
     }

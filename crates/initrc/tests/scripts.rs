@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use initrc::{Called, Disk, Effect, Engine, Facts, Said, Script, Start, Task};
+use initrc::{Called, Disk, Effect, Engine, Facts, LogLine, Script, Start, Task};
 use serde_json::{Map, Value, json};
 
 /// Files by path.
@@ -49,7 +49,7 @@ struct Play {
 fn told(effect: Effect) -> Option<String> {
     match effect {
         // Each script is begun with these.
-        Effect::Say(Said {
+        Effect::Say(LogLine {
             level: 6 | 7,
             at: None,
             ..

@@ -26,7 +26,7 @@ pub const IMMUTABLE: u32 = 1;
 /// Asks for the value of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Get {
-    /// Its name.
+    /// Name.
     pub name: String,
 }
 
@@ -42,7 +42,7 @@ pub struct Value {
 /// Sets an attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Set {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// The new value.
     pub value: String,
@@ -54,7 +54,7 @@ pub struct Set {
 /// Removes an attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rm {
-    /// Its name.
+    /// Name.
     pub name: String,
 }
 

@@ -201,9 +201,9 @@ pub struct ConfigReload(pub Object);
 /// Sends the module a changed attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttrTold {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its value; absent if it was removed.
+    /// Value; absent if it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
@@ -258,7 +258,7 @@ pub struct Welcome {
     pub conf: Object,
     /// The name it is loaded under.
     pub name: String,
-    /// Its identity on route stacks.
+    /// Identity on route stacks.
     pub uuid: String,
 }
 

@@ -69,7 +69,7 @@ pub struct Stats {
 /// The mapped files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct MmapStats {
-    /// Their paths by tag.
+    /// Paths by tag.
     pub tags: BTreeMap<String, Vec<String>>,
     /// Blobs in them.
     pub blobs: u64,
@@ -240,7 +240,7 @@ crate::refusals! {
         TagTooLong(usize) => EINVAL "a tag has at most {0} bytes",
         /// The maximum number of files or parts is mapped.
         Full => ENOSPC "too many files, or parts of files, are mapped",
-        /// Its tag was removed meanwhile.
+        /// The tag was removed meanwhile.
         Removed => ECANCELED "files with this tag were unmapped",
     }
 }

@@ -147,7 +147,7 @@ pub struct Config {
 /// A checkpoint and its number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KeptCheckpoint {
-    /// Its number, which was the current epoch after it.
+    /// Number, which was the current epoch after it.
     pub id: i64,
     /// The checkpoint.
     pub value: Checkpoint,
@@ -168,7 +168,7 @@ crate::refusals! {
     pub enum SweepError {
         /// The cursor or high water mark is negative, or the cap is not positive.
         OutOfRange => EINVAL "",
-        /// It would delete blobs stored during the collection.
+        /// The sweep would delete blobs stored during the collection.
         BeyondEpoch(i64) => EINVAL "sweep epoch is beyond the current epoch {0}",
     }
 }

@@ -27,7 +27,7 @@ pub struct Create {
     /// The whole environment of the command; without one, the broker's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environ: BTreeMap<String, String>,
-    /// Its working directory; without one, the broker's.
+    /// Working directory; without one, the broker's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// Runs after which the entry stops; 0 for no limit.
@@ -117,7 +117,7 @@ pub enum Synced {
 /// State of an entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
-    /// Its id, from 1.
+    /// Id, from 1.
     pub id: u64,
     /// Rank that it runs on.
     pub rank: u32,
@@ -276,9 +276,9 @@ crate::refusals! {
     pub enum SwitchError {
         /// There is no entry with this id.
         NotFound => ENOENT "",
-        /// It is in this state already.
+        /// The entry is in this state already.
         AlreadySo => EINVAL "",
-        /// Its time has passed.
+        /// The time has passed.
         Past => EINVAL "there is no such time in the future",
     }
 }

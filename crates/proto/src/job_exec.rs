@@ -21,8 +21,8 @@ pub use hands::{
     Orders, Pressure, Receipt, Report, Task, Wrote,
 };
 pub use shells::{
-    BarrierOpen, GuestLines, Heard, LostShells, ShellBarrier, ShellBarrierError, ShellError,
-    ShellExit, ShellHear, ShellHello, ShellJob, ShellOrder, ShellTell, ShellTellError, Told,
+    BarrierOpen, GuestLines, LostShells, ShellBarrier, ShellBarrierError, ShellBatch, ShellBatches,
+    ShellError, ShellExit, ShellHear, ShellHello, ShellJob, ShellOrder, ShellTell, ShellTellError,
 };
 
 /// Starts a job. Answered several times without the STREAMING flag: a caller
@@ -33,11 +33,11 @@ pub struct Start {
     pub id: JobId,
     /// User id of its submitter.
     pub userid: u32,
-    /// Its jobspec with all updates applied and without the environment.
+    /// Jobspec with all updates applied and without the environment.
     pub jobspec: Value,
     /// True if it had been started before.
     pub reattach: bool,
-    /// Its resources, with all updates applied.
+    /// Resources, with all updates applied.
     #[serde(rename = "R")]
     pub r: Value,
     /// True if the caller accepts [`Step::Over`], and sends [`Kept`] when it has stored
@@ -88,7 +88,7 @@ pub enum Step {
     },
     /// Some of the resources are released.
     Release {
-        /// Their ranks, or `all`.
+        /// Ranks, or `all`.
         ranks: String,
         /// True if these were the last.
         #[serde(rename = "final")]
@@ -173,7 +173,7 @@ pub struct Stats {
 pub struct JobStats {
     /// Name of the implementation that runs it.
     pub implementation: String,
-    /// Its namespace.
+    /// Namespace.
     pub ns: String,
     /// Ranks that the job cannot go on without.
     pub critical_ranks: String,
@@ -255,7 +255,7 @@ crate::refusals! {
         NotFound => ENOENT "Job not found",
         /// The job belongs to another user.
         NotYours => EPERM "Permission denied",
-        /// It is not under manual control.
+        /// The job is not under manual control.
         NotOverride => EINVAL "Job not in exec override mode",
         /// `start` of a job that runs.
         AlreadyRunning => EINVAL "Job already running",
@@ -276,7 +276,7 @@ crate::json_payloads!(
     BarrierOpen,
     ShellTell,
     ShellHear,
-    Heard,
+    ShellBatches,
     Join,
     Report,
     Orders,
@@ -314,7 +314,7 @@ crate::methods! {
         };
     ShellTell = "job-exec.shell-tell" (OWNER) => Empty, ShellTellError, idempotent, Later
         : "Sends messages to the leading shell of a job; answered when it has them.";
-    ShellHear = "job-exec.shell-hear" (OWNER) => Heard, ShellTellError, idempotent, Later
+    ShellHear = "job-exec.shell-hear" (OWNER) => ShellBatches, ShellTellError, idempotent, Later
         : "Returns messages of other shells to the leading one; answered when there are some.";
     Expiration = "job-exec.expiration" (OWNER) => Empty, ExpirationError, idempotent, Later
         : "Changes the expiration of a running job.";

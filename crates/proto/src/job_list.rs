@@ -129,7 +129,7 @@ pub struct ListId {
 /// One job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ListedId {
-    /// Its attributes, `id` first.
+    /// Attributes, `id` first.
     pub job: Object,
 }
 

@@ -54,7 +54,7 @@ pub struct Proctable {}
 pub struct Processes {
     /// Hosts of the tasks.
     pub hosts: Nodelist,
-    /// Their programs.
+    /// Programs.
     pub executables: Nodelist,
     /// Ranks of the tasks in the job.
     pub ids: Rangelist,
@@ -67,15 +67,15 @@ pub struct Processes {
 /// One task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its rank in the job.
+    /// Rank in the job.
     pub taskid: i64,
     /// Host on which it runs.
     pub host: String,
     /// Rank of the broker there.
     pub broker_rank: i64,
-    /// Its process id there.
+    /// Process id there.
     pub pid: i64,
-    /// Its program, as the job names it.
+    /// Program, as the job names it.
     pub executable: String,
 }
 

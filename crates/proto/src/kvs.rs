@@ -212,9 +212,9 @@ impl Commit {
 /// The version that a transaction made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Committed {
-    /// Its root directory.
+    /// Root directory.
     pub rootref: String,
-    /// Its number.
+    /// Number.
     pub rootseq: i64,
 }
 
@@ -245,7 +245,7 @@ pub struct SetrootUnpause {
 /// Creates a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamespaceCreate {
-    /// Its name.
+    /// Name.
     pub namespace: String,
     /// Root directory to begin with, by blobref. Its existence is not checked.
     pub rootref: String,
@@ -258,7 +258,7 @@ pub struct NamespaceCreate {
 /// Removes a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamespaceRemove {
-    /// Its name; an unknown one is no error.
+    /// Name; an unknown one is no error.
     pub namespace: String,
 }
 
@@ -276,7 +276,7 @@ pub struct Namespaces {
 /// One namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamespaceInfo {
-    /// Its name.
+    /// Name.
     pub namespace: String,
     /// User id of its owner.
     pub owner: u32,
@@ -379,7 +379,7 @@ pub struct SetrootEvent {
     pub namespace: String,
     /// The version.
     pub rootseq: i64,
-    /// Its root directory.
+    /// Root directory.
     pub rootref: String,
     /// The transactions merged in.
     pub names: Vec<String>,
@@ -411,7 +411,7 @@ pub struct CreatedEvent {
     pub namespace: String,
     /// Always 0.
     pub rootseq: i64,
-    /// Its root directory.
+    /// Root directory.
     pub rootref: String,
     /// User id of its owner.
     pub owner: u32,

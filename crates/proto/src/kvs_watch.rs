@@ -97,7 +97,7 @@ pub struct NamespaceStats {
     pub owner: i64,
     /// Newest version announced, -1 before any.
     pub rootseq: i64,
-    /// Its root directory.
+    /// Root directory.
     pub rootref: String,
     /// Number of watchers.
     pub watchers: u64,

@@ -37,7 +37,7 @@ pub struct Dmesg {
 /// Sets a log attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetAttr {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// The level.
     pub value: String,

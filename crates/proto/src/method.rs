@@ -114,7 +114,7 @@ pub struct Declared {
     pub summary: &'static str,
     /// See [`Method::CANCEL`].
     pub cancel: Option<&'static str>,
-    /// Its errors.
+    /// Errors.
     pub errors: &'static [DeclaredError],
     /// Schema of the request.
     pub request_schema: fn() -> Option<Schema>,

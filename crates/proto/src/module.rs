@@ -19,7 +19,7 @@ pub enum ModuleStatus {
     Running = 1,
     /// Taking no new requests.
     Finalizing = 2,
-    /// It has exited.
+    /// The module has exited.
     Exited = 3,
 }
 

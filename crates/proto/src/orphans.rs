@@ -1,7 +1,7 @@
 //! orphans.*: messages that came too late or had no receiver, or that were refused on the
 //! way. Each leaves a record of its cause in the broker where it ended, within limits; so a
-//! fault of a server can be told from a message without one, and no log has to be read for
-//! that.
+//! fault of a server can be distinguished from a message without one, and no log has to be
+//! read for that.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,13 +22,13 @@ pub enum Cause {
     AfterClose,
     /// A result of a worker that had been replaced.
     TakenOver,
-    /// Its deadline had passed.
+    /// The deadline had passed.
     Expired,
     /// A message for an unknown rank or sender.
     NoPeer,
     /// There was no room for it, or it was best effort and had no receiver.
     Dropped,
-    /// It answers no known request, or its sender had no right to send it.
+    /// It answers no known request, or the sender had no right to send it.
     Unasked,
 }
 
@@ -44,7 +44,7 @@ impl Cause {
         Cause::Unasked,
     ];
 
-    /// Its name, as in payloads.
+    /// Name, as in payloads.
     pub fn as_str(self) -> &'static str {
         match self {
             Cause::ServerDown => "server-down",
@@ -71,7 +71,7 @@ pub struct Orphan {
     pub sender: String,
     /// The user in whose name it was sent.
     pub userid: u32,
-    /// Its topic.
+    /// Topic.
     pub topic: String,
     /// The job that it is about, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -75,7 +75,7 @@ pub const PROTOCOLS: (u32, u32) = (1, 1);
 /// First message of a child to its parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hello {
-    /// Its rank.
+    /// Rank.
     pub rank: u32,
     /// The version of Flux that it is compatible with: 65536 times the first number, 256
     /// times the second, and the third.
@@ -84,7 +84,7 @@ pub struct Hello {
     pub uuid: String,
     /// Number of the status of its subtree.
     pub status: u32,
-    /// Its host.
+    /// Host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
     /// The oldest and the newest protocol between brokers that it supports.
@@ -112,11 +112,11 @@ crate::refusals! {
         NotOwner => EPERM "",
         /// The configuration has another host for this rank.
         WrongHost(String) => EINVAL "{0}",
-        /// Its place in the tree is below another rank.
+        /// The place in the tree is below another rank.
         NotChild(u32, u32) => EINVAL "rank {0} is not a child of rank {1}: mismatched config?",
         /// There is no protocol that both support.
         Version(String, String) => EINVAL "client ({0}) version mismatched with server ({1})",
-        /// Its key differs from that of the rank's current broker.
+        /// The key differs from that of the rank's current broker.
         WrongKey(u32) => EPERM "rank {0} does not hold the key of that rank",
         /// The name is no UUID, or not the one that it sends under.
         WrongUuid => EOVERFLOW "",
@@ -134,7 +134,7 @@ pub struct Monitor;
 /// State of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChildState {
-    /// Its rank.
+    /// Rank.
     pub rank: u32,
     /// Status of its subtree.
     pub status: Status,
@@ -175,20 +175,20 @@ pub struct Health;
 /// Status of a broker and its children.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthReply {
-    /// Its rank.
+    /// Rank.
     pub rank: u32,
     /// Status of the whole subtree.
     pub status: Status,
     /// Seconds in this status.
     pub duration: f64,
-    /// Its children.
+    /// Children.
     pub children: Vec<ChildHealth>,
 }
 
 /// State of a child, as seen by its parent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChildHealth {
-    /// Its rank.
+    /// Rank.
     pub rank: u32,
     /// Status of its subtree.
     pub status: Status,
@@ -227,7 +227,7 @@ pub struct RankOf {
 /// A child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RankReply {
-    /// Its rank.
+    /// Rank.
     pub rank: u32,
 }
 

@@ -10,7 +10,7 @@ pub const RC3: &str = "flux modprobe rc3";
 /// One module of the default set.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
     /// Modules that must run before it starts on rank 0, and stay until it has stopped.
     pub after: &'static [&'static str],

@@ -109,7 +109,7 @@ pub struct DeclaredError {
     pub name: &'static str,
     /// Error number it travels as.
     pub errno: Errno,
-    /// Its text, with `{0}` where a value goes; empty for the number's own text.
+    /// Text, with `{0}` where a value goes; empty for the number's own text.
     pub text: &'static str,
 }
 

@@ -7,7 +7,7 @@ use crate::{Declared, DeclaredEvent};
 pub struct Service {
     /// The word before the first dot of its topics.
     pub name: &'static str,
-    /// Its methods.
+    /// Methods.
     pub methods: &'static [Declared],
 }
 

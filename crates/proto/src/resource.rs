@@ -95,9 +95,9 @@ pub struct SchedStatus;
 pub struct SchedStatusReply {
     /// All resources that are not excluded.
     pub all: Rset,
-    /// Those that are offline or drained.
+    /// Resources that are offline or drained.
     pub down: Rset,
-    /// Those allocated to jobs.
+    /// Resources allocated to jobs.
     pub allocated: Rset,
 }
 
@@ -183,7 +183,7 @@ pub struct JournalReply {
 pub struct TopoReduce {
     /// Number of ranks covered.
     pub count: u32,
-    /// Their resources, as R. A rank that has found nothing is included without children.
+    /// Resources, as R. A rank that has found nothing is included without children.
     pub resource: Rset,
 }
 

@@ -57,7 +57,7 @@ pub struct Command {
 /// A channel for messages between a process and a URI on the broker's side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageChannel {
-    /// The environment variable that tells the process its end.
+    /// The environment variable with the number of the process's end.
     pub name: String,
     /// The other end.
     pub uri: String,
@@ -86,7 +86,7 @@ pub struct Exec {
 /// Responses to the client of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Told {
+pub enum ProcessReply {
     /// The process has started.
     Started {
         /// Process id.
@@ -104,7 +104,7 @@ pub enum Told {
         /// `stdin`, or the name of a channel.
         channels: BTreeMap<String, u64>,
     },
-    /// It has written something, or closed a stream.
+    /// The process has written something, or closed a stream.
     Output {
         /// Process id.
         pid: i32,
@@ -170,7 +170,7 @@ pub struct Processes {
 pub struct Process {
     /// Process id.
     pub pid: i32,
-    /// Its program, or `flux NAME` for a sub-command of flux.
+    /// Program, or `flux NAME` for a sub-command of flux.
     pub cmd: String,
     /// Empty for none.
     pub label: String,
@@ -283,7 +283,7 @@ crate::refusals! {
     pub enum WaitError {
         /// There is no such process.
         Unknown(LookupError) => ESRCH "{0}",
-        /// It was not started as waitable.
+        /// The process was not started as waitable.
         NotWaitable => EINVAL "process is not waitable",
         /// Another client waits for it.
         WaitedOn => EINVAL "process is already being waited on",
@@ -297,7 +297,7 @@ crate::refusals! {
     pub enum AttachError {
         /// There is no such process.
         Unknown(LookupError) => ENOENT "{0}",
-        /// Its first client is attached.
+        /// The first client is attached.
         Foreground => EBUSY "process is not in background mode",
         /// Another client is attached.
         Attached => EBUSY "process already has a client attached",
@@ -309,12 +309,20 @@ crate::refusals! {
 }
 
 crate::json_payloads!(
-    Exec, Told, Write, Credit, Kill, Processes, Wait, Waited, Attach
+    Exec,
+    ProcessReply,
+    Write,
+    Credit,
+    Kill,
+    Processes,
+    Wait,
+    Waited,
+    Attach
 );
 crate::no_payloads!(List);
 
 crate::methods! {
-    Exec = "rexec.exec" (OWNER) => Told, ExecError, Either
+    Exec = "rexec.exec" (OWNER) => ProcessReply, ExecError, Either
         : "Runs a command; without STREAMING in the background, where one response reports the \
             start.";
     Write = "rexec.write" (OWNER) => Empty, Never, Nothing
@@ -327,7 +335,7 @@ crate::methods! {
         : "The processes of a broker.";
     Wait = "rexec.wait" (OWNER) => Waited, WaitError, Later
         : "Waits for the end of a waitable process, whose record is then deleted.";
-    Attach = "rexec.attach" (OWNER) => Told, AttachError, Stream
+    Attach = "rexec.attach" (OWNER) => ProcessReply, AttachError, Stream
         : "Takes over the streams of a background process." {
             fn needs_streaming() -> Refusal {
                 AttachError::NeedsStreaming.into()
@@ -339,30 +347,33 @@ crate::methods! {
 mod tests {
     use super::*;
 
-    fn check(told: &Told, json: &str) {
+    fn check(told: &ProcessReply, json: &str) {
         assert_eq!(serde_json::to_string(told).unwrap(), json);
-        assert_eq!(&serde_json::from_str::<Told>(json).unwrap(), told);
+        assert_eq!(&serde_json::from_str::<ProcessReply>(json).unwrap(), told);
     }
 
     #[test]
     fn responses_are_told_apart_by_their_type() {
-        check(&Told::Started { pid: 7 }, r#"{"type":"started","pid":7}"#);
         check(
-            &Told::AddCredit {
+            &ProcessReply::Started { pid: 7 },
+            r#"{"type":"started","pid":7}"#,
+        );
+        check(
+            &ProcessReply::AddCredit {
                 channels: BTreeMap::from([("stdin".to_owned(), 4096)]),
             },
             r#"{"type":"add-credit","channels":{"stdin":4096}}"#,
         );
         check(
-            &Told::Output {
+            &ProcessReply::Output {
                 pid: 7,
                 io: Data::new("stdout", "3", Some(b"\xff"), true),
             },
             r#"{"type":"output","pid":7,"io":{"stream":"stdout","rank":"3","data":"/w==","encoding":"base64","eof":true}}"#,
         );
-        check(&Told::Stopped, r#"{"type":"stopped"}"#);
+        check(&ProcessReply::Stopped, r#"{"type":"stopped"}"#);
         check(
-            &Told::Finished { status: 256 },
+            &ProcessReply::Finished { status: 256 },
             r#"{"type":"finished","status":256}"#,
         );
     }

@@ -20,7 +20,7 @@ pub struct Alloc {
     pub userid: u32,
     /// Time of submission, in seconds since the epoch.
     pub t_submit: f64,
-    /// Its jobspec with all updates applied and without the environment.
+    /// Jobspec with all updates applied and without the environment.
     pub jobspec: RawJson,
 }
 

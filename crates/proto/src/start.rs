@@ -20,7 +20,7 @@ pub struct Procs {
 /// One broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Proc {
-    /// Its process id; -1 if it does not run.
+    /// Process id; -1 if it does not run.
     pub pid: i32,
 }
 
@@ -59,7 +59,7 @@ crate::refusals! {
     pub enum RankError {
         /// There is no broker of this rank.
         NoRank => ESRCH "",
-        /// It runs already, or a client waits for it already.
+        /// The broker runs already, or a client waits for it already.
         Busy => EEXIST "",
     }
 }

@@ -13,7 +13,7 @@ pub struct Get;
 /// The broker's state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Current {
-    /// Its name.
+    /// Name.
     pub state: String,
     /// Seconds since it was entered.
     pub duration: f64,
@@ -47,7 +47,7 @@ pub struct Wait;
 /// Posts an event of the state machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Post {
-    /// Its name.
+    /// Name.
     pub event: String,
     /// True if it reports an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]

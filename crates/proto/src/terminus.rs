@@ -11,7 +11,7 @@ use crate::data::JobId;
 use crate::schema::JsonSchema;
 use crate::{Empty, job_shell};
 
-/// Variable that tells a process the number of its terminal session.
+/// Variable with the number of a process's terminal session.
 pub const SESSION_VAR: &str = "FLUX_TERMINUS_SESSION";
 
 /// The service name of the stand-alone server of a user.
@@ -56,7 +56,7 @@ pub struct Session {
 /// Responses to an attached client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Told {
+pub enum TerminalReply {
     /// The client is attached.
     Attach,
     /// Output of the terminal.
@@ -121,11 +121,11 @@ impl Session {
     }
 }
 
-impl Told {
+impl TerminalReply {
     /// The terminal shows these bytes.
-    pub fn data(bytes: &[u8]) -> Told {
+    pub fn data(bytes: &[u8]) -> TerminalReply {
         let (data, encoding) = encode(bytes);
-        Told::Data { data, encoding }
+        TerminalReply::Data { data, encoding }
     }
 }
 
@@ -162,7 +162,7 @@ pub struct Listed {
 /// One session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
-    /// Its number.
+    /// Number.
     pub id: u32,
     /// Name.
     pub name: String,
@@ -179,7 +179,7 @@ pub struct Row {
 /// Server of sessions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Server {
-    /// Its service.
+    /// Service.
     pub service: String,
     /// Rank of its broker.
     pub rank: u32,
@@ -215,7 +215,7 @@ pub struct Made {
     pub name: String,
     /// The topic of its endpoint.
     pub pty_service: String,
-    /// Its number.
+    /// Number.
     pub id: u32,
 }
 
@@ -287,10 +287,19 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(Session, Told, List, Listed, New, Made, Kill, KillServer);
+crate::json_payloads!(
+    Session,
+    TerminalReply,
+    List,
+    Listed,
+    New,
+    Made,
+    Kill,
+    KillServer
+);
 
 crate::methods! {
-    Session = "terminus.ID" (USER) => Told, SessionError, Either
+    Session = "terminus.ID" (USER) => TerminalReply, SessionError, Either
         : "Attaches to the session of this number, and types into it; all but `attach` have one empty response.";
     List = "terminus.list" (USER) => Listed, KillError, idempotent
         : "The terminal sessions of a server.";
@@ -323,26 +332,29 @@ mod tests {
             let typed = Session::data(bytes);
             assert_eq!(serde_json::to_string(&typed).unwrap(), json);
             assert_eq!(typed.bytes().as_deref(), Some(bytes), "{json}");
-            assert_eq!(serde_json::to_string(&Told::data(bytes)).unwrap(), json);
+            assert_eq!(
+                serde_json::to_string(&TerminalReply::data(bytes)).unwrap(),
+                json
+            );
         }
         assert_eq!(decode("x", Some("rot13")), None);
     }
 
     #[test]
     fn clients_are_told_by_type() {
-        let exit = Told::Exit {
+        let exit = TerminalReply::Exit {
             message: "session exiting".to_owned(),
             status: 768,
         };
         for (told, json) in [
-            (Told::Attach, r#"{"type":"attach"}"#),
+            (TerminalReply::Attach, r#"{"type":"attach"}"#),
             (
                 exit,
                 r#"{"type":"exit","message":"session exiting","status":768}"#,
             ),
         ] {
             assert_eq!(serde_json::to_string(&told).unwrap(), json);
-            assert_eq!(serde_json::from_str::<Told>(json).unwrap(), told);
+            assert_eq!(serde_json::from_str::<TerminalReply>(json).unwrap(), told);
         }
     }
 }

@@ -5,24 +5,24 @@ use serde::{Deserialize, Serialize};
 use crate::Never;
 use crate::schema::JsonSchema;
 
-/// Asks for the address of the page.
+/// Requests the address of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Address;
 
-/// Address of the page, with its token.
+/// Address of the page, and the token that opens it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AddressReply {
-    /// For a browser, with the token behind `#`.
+    /// URL for a browser, with the token behind `#`.
     pub url: String,
-    /// IP address and port that it listens on.
+    /// IP address and port on which the server listens.
     pub address: String,
-    /// True if it speaks TLS.
+    /// True if the server speaks TLS.
     pub tls: bool,
     /// The file with the token, which only the owner can read.
     pub token_file: String,
 }
 
-/// Asks for counters.
+/// Requests the counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
@@ -33,11 +33,11 @@ pub struct Stats {
     pub connections: u64,
     /// Event streams among them.
     pub viewers: u64,
-    /// Requests so far.
+    /// Requests received so far.
     pub requests: u64,
-    /// Of those, refused for want of the token, or for their method or Host.
+    /// Requests refused because of the token, the method or the Host.
     pub refused: u64,
-    /// Connections that were closed at once because there were too many.
+    /// Connections closed at once because there were too many.
     pub turned_away: u64,
 }
 
@@ -46,7 +46,7 @@ crate::no_payloads!(Address, StatsGet);
 
 crate::methods! {
     Address = "web.address" (OWNER) => AddressReply, Never, idempotent
-        : "Gives the address of the page, with its token.";
+        : "Returns the address of the page, with the token.";
     StatsGet = "web.stats-get" (USER) => Stats, Never, idempotent
-        : "Counters of the web page.";
+        : "Returns the counters of the web page.";
 }

@@ -33,7 +33,7 @@ pub struct Take {
 /// A task with its lease.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// Text from the owner of the task.
     pub text: String,
@@ -88,7 +88,7 @@ crate::refusals! {
     pub enum WorkerError {
         /// There is no such task.
         Unknown => ENOENT "no such task",
-        /// Its lease expired, or the task was given to another worker.
+        /// The lease expired, or the task was given to another worker.
         TakenOver => EEXIST "another worker has taken over",
         /// Another process with this worker's name has asked later.
         Replaced => EEXIST "another process has the name of this worker",

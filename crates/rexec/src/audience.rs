@@ -3,7 +3,7 @@
 
 use node::{Cx, Host, Stream, StreamId};
 use proto::Refusal;
-use proto::rexec::{Attach, Exec, Told};
+use proto::rexec::{Attach, Exec, ProcessReply};
 use wire::Identity;
 
 /// The request that is answered.
@@ -17,7 +17,8 @@ pub(super) struct Audience<L> {
     request: Request,
     /// Bits of the streams that it gets.
     pub forwards: u32,
-    /// The link that takes its responses: who does not read there is not told more.
+    /// The link that takes its responses: a client that does not read there is sent no
+    /// more.
     pub link: Option<L>,
     /// The request itself, by which it says that it has room for more.
     pub key: Option<(Identity, u32)>,
@@ -30,7 +31,7 @@ pub(super) struct Audience<L> {
 pub(super) struct Client<L> {
     /// The link over which it has come.
     pub link: Option<L>,
-    /// Its sender and matchtag.
+    /// Sender and matchtag.
     pub key: Option<(Identity, u32)>,
     /// Bytes of output that it has room for, if it counts them.
     pub room: Option<u64>,
@@ -69,21 +70,21 @@ impl<L> Audience<L> {
         self.room.is_some_and(|room| room <= 0)
     }
 
-    /// It gets output.
+    /// Takes room for output that is sent.
     pub fn take_room(&mut self, len: usize) {
         if let Some(room) = &mut self.room {
             *room = room.saturating_sub(bytes(len as u64));
         }
     }
 
-    /// It has room for more.
+    /// Returns room for more output.
     pub fn give_room(&mut self, more: u64) {
         if let Some(room) = &mut self.room {
             *room = room.saturating_add(bytes(more));
         }
     }
 
-    /// Names the stream, by which its end is told.
+    /// Names the stream, by which its end is reported.
     pub fn id(&self) -> StreamId {
         match &self.request {
             Request::Exec(stream) => stream.id(),
@@ -92,7 +93,7 @@ impl<L> Audience<L> {
     }
 
     /// Sends one response.
-    pub fn tell<C: Host>(&mut self, cx: &mut Cx<C>, told: &Told) {
+    pub fn send<C: Host>(&mut self, cx: &mut Cx<C>, told: &ProcessReply) {
         match &mut self.request {
             Request::Exec(stream) => stream.send(cx, told),
             Request::Attach(stream) => stream.send(cx, told),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Variables that say where another process stands, and are wrong in this one.
+/// Variables that describe the place of another process, and are wrong in this one.
 const NOT_PASSED_ON: &[&str] = &["FLUX_PROXY_REMOTE", "NOTIFY_SOCKET", "INVOCATION_ID"];
 
 /// The variables of a command that asks for `wanted`, or for those of the component

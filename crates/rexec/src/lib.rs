@@ -191,7 +191,7 @@ impl<L: Copy + Ord> Rexec<L> {
         }
     }
 
-    /// Takes in input for a process, named by the request that started it. Requests for
+    /// Receives input for a process, named by the request that started it. Requests for
     /// no process are ignored: it may have exited.
     pub fn write<C: Host>(&mut self, cx: &mut Cx<C>, from: &Peer, request: &Write) {
         let Some(sender) = from.sender.clone() else {

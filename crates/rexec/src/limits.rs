@@ -12,7 +12,7 @@ pub const PROCESSES_OF_CLIENT_MAX: usize = 1024;
 pub const INPUT_BYTES: u64 = 4 << 20;
 
 /// The same when all processes together have [`INPUT_BYTES_MAX`]: bytes that clients may
-/// send before they are told (RFC 42).
+/// send before they are stopped (RFC 42).
 pub const INPUT_BYTES_MIN: u64 = 4096;
 
 /// Bytes of input that may wait for all processes together, but for the least of each.

@@ -12,7 +12,7 @@ pub struct LoggedLines {
 }
 
 impl LoggedLines {
-    /// Takes in a piece of a stream, and logs the lines that are whole now: `NAME: LINE`.
+    /// Receives a piece of a stream, and logs the lines that are whole now: `NAME: LINE`.
     pub fn push(&mut self, name: &str, stream: StdioFd, data: &[u8], eof: bool) {
         let is_error = stream == StdioFd::Stderr;
         let log = |line: &[u8]| {

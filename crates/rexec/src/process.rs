@@ -1,12 +1,12 @@
-//! One process that a client has started: who is told of it, which of its streams are
-//! open, and how much input there is room for.
+//! One process that a client has started: its clients, its open streams, and the room for
+//! input.
 
 use std::collections::BTreeMap;
 
 use node::{ChildId, Cx, Host, Reply, Spawn, Stdio, StdioFd};
 use proto::data::job::WaitStatus;
 use proto::data::stdio::Data;
-use proto::rexec::{Command, Exec, Told, Wait, Waited, flags};
+use proto::rexec::{Command, Exec, ProcessReply, Wait, Waited, flags};
 use wire::Identity;
 
 use super::audience::Audience;
@@ -102,7 +102,7 @@ impl<L> Process<L> {
         }
     }
 
-    /// Its name in the log.
+    /// Name in the log.
     fn name(&self) -> String {
         match &self.cmd.label {
             Some(label) => label.clone(),
@@ -136,40 +136,41 @@ impl<L> Process<L> {
         cx.kill_child(self.child, signum, self.leads_group);
     }
 
-    fn tell<C: Host>(&mut self, cx: &mut Cx<C>, told: &Told) {
+    fn send<C: Host>(&mut self, cx: &mut Cx<C>, told: &ProcessReply) {
         if let Some(audience) = &mut self.audience {
-            audience.tell(cx, told);
+            audience.send(cx, told);
         }
     }
 
-    /// It runs. The client of a background process has its one response now.
+    /// Records that the process runs. The client of a background process has its one
+    /// response now.
     pub fn started<C: Host>(&mut self, cx: &mut Cx<C>, pid: i32) {
         self.pid = pid;
-        self.tell(cx, &Told::Started { pid });
+        self.send(cx, &ProcessReply::Started { pid });
         if self.in_background {
             self.audience = None;
         } else if self.wants_credit && !self.credit.is_empty() {
             let channels = self.credit.clone();
-            self.tell(cx, &Told::AddCredit { channels });
+            self.send(cx, &ProcessReply::AddCredit { channels });
         }
     }
 
     /// A signal has stopped it.
     pub fn stopped<C: Host>(&mut self, cx: &mut Cx<C>) {
-        self.tell(cx, &Told::Stopped);
+        self.send(cx, &ProcessReply::Stopped);
     }
 
-    /// It has ended; output may still follow.
+    /// Records that the process has ended; output may still follow.
     pub fn ended<C: Host>(&mut self, cx: &mut Cx<C>, status: i32) {
         self.status = Some(status);
-        self.tell(cx, &Told::Finished { status });
+        self.send(cx, &ProcessReply::Finished { status });
         if self.in_background {
             let (name, code) = (self.name(), WaitStatus(status).shell_code());
             tracing::info!("{name}: ended with code {code}");
         }
     }
 
-    /// It wrote something, or closed a stream.
+    /// Sends its clients the output, or the end of a stream.
     pub fn wrote<C: Host>(
         &mut self,
         cx: &mut Cx<C>,
@@ -189,7 +190,7 @@ impl<L> Process<L> {
                 audience.take_room(data.len());
                 let data = (!data.is_empty()).then_some(data);
                 let io = Data::new(name, rank, data, eof);
-                audience.tell(cx, &Told::Output { pid: self.pid, io });
+                audience.send(cx, &ProcessReply::Output { pid: self.pid, io });
             }
             Some(_) => {}
             None => {
@@ -237,7 +238,7 @@ impl<L> Process<L> {
         *credit += bytes as u64;
         if self.wants_credit && bytes > 0 {
             let channels = BTreeMap::from([(name.to_owned(), bytes as u64)]);
-            self.tell(cx, &Told::AddCredit { channels });
+            self.send(cx, &ProcessReply::AddCredit { channels });
         }
     }
 
@@ -245,7 +246,7 @@ impl<L> Process<L> {
     /// of each stream that is closed, and its own end if it has ended.
     pub fn attach<C: Host>(&mut self, cx: &mut Cx<C>, mut audience: Audience<L>, rank: &str) {
         let (pid, cmd, forwards) = (self.pid, self.cmd.clone(), audience.forwards);
-        audience.tell(cx, &Told::Attached { pid, cmd });
+        audience.send(cx, &ProcessReply::Attached { pid, cmd });
         let wanted = |name: &str| {
             let mut outputs = self.outputs.iter();
             outputs.any(|output| output.name == name && output.bit & forwards != 0)
@@ -253,20 +254,20 @@ impl<L> Process<L> {
         let kept = self.retained.take();
         for io in kept.into_iter().filter(|io| wanted(&io.stream)) {
             audience.take_room(io.bytes().map_or(0, |bytes| bytes.len()));
-            audience.tell(cx, &Told::Output { pid, io });
+            audience.send(cx, &ProcessReply::Output { pid, io });
         }
         let closed = self.outputs.iter().filter(|output| !output.is_open);
         for output in closed.filter(|output| output.bit & forwards != 0) {
             let io = Data::new(&output.name, rank, None, true);
-            audience.tell(cx, &Told::Output { pid, io });
+            audience.send(cx, &ProcessReply::Output { pid, io });
         }
         if let Some(status) = self.status {
-            audience.tell(cx, &Told::Finished { status });
+            audience.send(cx, &ProcessReply::Finished { status });
         }
         self.audience = Some(audience);
     }
 
-    /// Answers who waits for its end, which is told once.
+    /// Answers the request that waits for its end, which is reported once.
     pub fn answer_waiter<C: Host>(&mut self, cx: &mut Cx<C>) {
         if let (Some(status), Some(waiter)) = (self.status, self.waiter.take()) {
             self.is_waitable = false;

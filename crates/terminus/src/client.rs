@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use node::{Cx, Host, Stream};
 use proto::Payload as _;
-use proto::terminus::{self, Told};
+use proto::terminus::{self, TerminalReply};
 use wire::Identity;
 
 use crate::limits::UNHEARD_BYTES_MAX;
@@ -43,7 +43,7 @@ impl Mode {
 
 /// One client.
 pub(crate) struct Client {
-    /// Its identity; no other client has the same.
+    /// Identity; no other client has the same.
     pub name: Option<Identity>,
     pub mode: Mode,
     pub stream: Stream<terminus::Session>,
@@ -61,7 +61,7 @@ impl Client {
         }
     }
 
-    /// It said something, so it lives and reads.
+    /// The client sent something, so it lives and reads.
     pub fn heard(&mut self) {
         self.unheard = 0;
     }
@@ -82,7 +82,7 @@ impl Client {
     /// Detaches it.
     pub fn detach<C: Host>(mut self, cx: &mut Cx<C>, message: &str, status: i32) {
         let message = message.to_owned();
-        let exit = Told::Exit { message, status };
+        let exit = TerminalReply::Exit { message, status };
         self.stream.send_bytes(cx, exit.encode());
         self.stream.end(cx, Ok(()));
     }

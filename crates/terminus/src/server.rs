@@ -27,8 +27,8 @@ impl Server {
     }
 }
 
-/// Says something to who has started us, once.
-fn say(cx: &mut Cx<Server>, line: &str) {
+/// Sends a line to the program that started us, once.
+fn print(cx: &mut Cx<Server>, line: &str) {
     let (to, line) = (Sink::Stderr, line.to_owned());
     cx.output(Output::Log { to, line });
 }
@@ -96,9 +96,9 @@ impl Module for Server {
         cx.set_name(name);
         let service = name.clone();
         cx.call(&service::Add { service }, |_, cx, result| match result {
-            Ok(_) => say(cx, READY),
+            Ok(_) => print(cx, READY),
             Err(error) => {
-                say(cx, &error.to_string());
+                print(cx, &error.to_string());
                 cx.exit_with(1);
             }
         });

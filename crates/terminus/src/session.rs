@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use node::{ChildId, Cx, Host, Stream, StreamId, WinSize};
 use proto::Payload as _;
-use proto::terminus::{self, Row, SessionError, Told};
+use proto::terminus::{self, Row, SessionError, TerminalReply};
 use wire::Identity;
 
 use crate::client::{Client, Mode};
@@ -157,7 +157,7 @@ impl Session {
         if let Some(size) = size {
             cx.resize_child(self.child, size);
         }
-        stream.send(cx, &Told::Attach);
+        stream.send(cx, &TerminalReply::Attach);
         self.clients.push(Client::new(from.cloned(), mode, stream));
         self.wait_no_more();
         None
@@ -259,7 +259,7 @@ impl Session {
             if !self.clients.iter().any(|client| client.mode.reads()) {
                 break;
             }
-            let told = Told::data(piece).encode();
+            let told = TerminalReply::data(piece).encode();
             for client in &mut self.clients {
                 client.show(cx, told.clone(), piece.len());
             }
@@ -288,7 +288,7 @@ impl Session {
         wait.map(Stream::forget).is_some()
     }
 
-    /// Tells clients that it has ended.
+    /// Notifies clients that the session has ended.
     pub fn end<C: Host>(mut self, cx: &mut Cx<C>) {
         self.taken(cx, 0, true);
         let status = self.status.unwrap_or(0);

@@ -102,7 +102,7 @@ impl Sessions {
         !self.sessions.values().any(|session| session.is_own)
     }
 
-    /// Takes in a task that was started on a terminal. If it `waits`, nothing is read of it before
+    /// Adopts a task that was started on a terminal. If it `waits`, nothing is read of it before
     /// there is a client.
     pub fn adopt<C: Host>(&mut self, cx: &mut Cx<C>, id: u32, child: ChildId, waits: bool) {
         let mut session = Session::new(format!("task{id}"), child, false, cx.now().wall);
@@ -161,7 +161,7 @@ impl Sessions {
         }
     }
 
-    /// Nothing more is told of anything: all who wait are answered.
+    /// Nothing more is sent: all who wait are answered.
     pub fn clear<C: Host>(&mut self, cx: &mut Cx<C>) {
         self.is_closed = true;
         self.by_child.clear();
@@ -210,8 +210,8 @@ impl Sessions {
     }
 }
 
-/// Something happened to a child. Tells whether it was a session that was asked for, of which
-/// nobody else need know.
+/// Something happened to a child. Returns true if the session was a requested one, which need
+/// not be reported to others.
 pub fn child<C: Terminals>(
     core: &mut C,
     cx: &mut Cx<C>,
@@ -309,7 +309,7 @@ fn request<C: Terminals>(
     }
 }
 
-/// Characters of a type that nobody knows, as far as they are told.
+/// Characters of an unknown type, as far as they are known.
 const KIND_CHARS_MAX: usize = 64;
 
 fn list<C: Terminals>(

@@ -71,7 +71,7 @@ impl Stage {
         self.said()
     }
 
-    /// Its exit code, if it has ended.
+    /// Exit code, if it has ended.
     fn is_over(&self) -> bool {
         self.probe.actor.cx.is_ending()
     }

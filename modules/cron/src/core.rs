@@ -7,19 +7,19 @@ use jiff::tz::TimeZone;
 use node::Cx;
 use proto::cron::{CreateError, DeleteError, SwitchError, Synced};
 
+use crate::config::Settings;
 use crate::entry::Entry;
 use crate::limits::ENTRIES_MAX;
 use crate::rule::Rule;
-use crate::settings::Settings;
 
-/// Entries by their number, and what they wait for.
+/// Entries by their number, and the tasks and timers that they wait for.
 #[derive(Debug)]
 pub struct Cron {
     pub(crate) entries: BTreeMap<u64, Entry>,
     /// Entries that were deleted while a task of theirs ran, until it has ended.
     pub(crate) leaving: BTreeMap<u64, Entry>,
     last_id: u64,
-    /// Those whose task waits for the event, in the order in which they became due.
+    /// Entries whose task waits for the event, in the order in which they became due.
     pub(crate) deferred: VecDeque<u64>,
     pub(crate) sync: Sync,
     /// Asked for when it is needed first: it is in a file.
@@ -65,7 +65,7 @@ impl Cron {
         self.zone.as_ref()
     }
 
-    /// It is this one.
+    /// Sets the time zone.
     pub(crate) fn set_zone(&mut self, zone: TimeZone) {
         self.zone.get_or_insert(zone);
     }
@@ -95,7 +95,7 @@ impl Cron {
             .ok_or(CreateError::Past)
     }
 
-    /// Takes an entry away; gives what it was.
+    /// Removes an entry and returns it.
     pub(crate) fn delete(
         &mut self,
         cx: &mut Cx<Self>,

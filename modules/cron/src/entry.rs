@@ -1,4 +1,4 @@
-//! One entry: what it runs, when, and what has become of it so far.
+//! One entry: its command, its times, and its history.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -33,7 +33,7 @@ pub struct Entry {
     pub next_wakeup: f64,
     /// The task that there is.
     pub task: Option<Running>,
-    /// Those of the past, the last one first.
+    /// Tasks of the past, the last one first.
     pub past: VecDeque<Task>,
     /// Number of them that are kept.
     pub past_max: usize,

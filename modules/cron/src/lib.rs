@@ -5,7 +5,7 @@
 //! clients expect, and its broker then kills running tasks.
 //!
 //! Read on in `rule.rs` (when an entry runs), `schedule.rs` (how it becomes due), `tasks.rs`
-//! (what becomes of it then) and `handlers.rs` (the methods). `ranges.rs` and `datetime.rs` know
+//! (how its command runs) and `handlers.rs` (the methods). `ranges.rs` and `datetime.rs` know
 //! the calendar.
 //!
 //! An instance starts it with the others, and not when it is asked for first: `flux module list`
@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod config;
 mod core;
 mod datetime;
 mod entry;
@@ -23,7 +24,6 @@ pub mod limits;
 mod ranges;
 mod rule;
 mod schedule;
-mod settings;
 mod tasks;
 
 #[cfg(test)]
@@ -34,8 +34,8 @@ use proto::cron::{Create, Delete, List, Start, Stop, Sync};
 use proto::{Refusal, Role};
 use wire::Message;
 
+use config::Settings;
 pub use core::Cron;
-use settings::Settings;
 
 impl Host for Cron {
     const NAME: &'static str = "cron";

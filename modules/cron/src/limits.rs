@@ -1,4 +1,4 @@
-//! Every limit of the module, unit last, with what happens beyond it.
+//! Every limit of the module, unit last, with the result beyond it.
 
 /// Entries, those included that are deleted while a task of theirs runs. One more is refused.
 pub const ENTRIES_MAX: usize = 1000;
@@ -6,8 +6,8 @@ pub const ENTRIES_MAX: usize = 1000;
 /// Tasks of the past that an entry may keep. An entry that asks for more is refused.
 pub const HISTORY_TASKS_MAX: u64 = 1000;
 
-/// Bytes of what an entry keeps of its request: names, command and environment. A longer one
-/// is refused.
+/// Bytes that an entry keeps of its request: names, command and environment. A longer one is
+/// refused.
 pub const ENTRY_BYTES_MAX: usize = 256 * 1024;
 
 /// Lines of one task that are logged. Further output is dropped, and the log says so.

@@ -53,7 +53,7 @@ pub enum Then {
     Nothing,
     /// The entry is due.
     Due,
-    /// It is due after this time, unless it is already going to be.
+    /// The entry is due after this time, unless it is already going to be.
     Later(Duration),
 }
 
@@ -89,7 +89,7 @@ impl Rule {
         })
     }
 
-    /// Its name.
+    /// Name.
     pub fn kind(&self) -> &'static str {
         match self {
             Rule::Interval(_) => "interval",
@@ -98,7 +98,7 @@ impl Rule {
         }
     }
 
-    /// Bytes of what it keeps of its request.
+    /// Bytes that the rule keeps of its request.
     pub fn n_bytes(&self) -> usize {
         match self {
             Rule::Event(event) => event.topic.len(),
@@ -171,7 +171,7 @@ impl Event {
         &self.topic[..end.unwrap_or(self.topic.len())]
     }
 
-    /// It has happened.
+    /// Counts an event that has happened.
     pub fn count(&mut self, now: Duration) -> Then {
         self.counter = self.counter.saturating_add(1);
         let Some(beyond) = self.counter.checked_sub(self.after) else {

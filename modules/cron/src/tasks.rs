@@ -7,7 +7,7 @@ use node::{Call, Cx, Delivery, TimerId};
 use proto::cron::Task;
 use proto::data::job::{WaitStatus, signal_description};
 use proto::data::lines::{Lines, Stream};
-use proto::rexec::{Command, Exec, Kill, Told, flags};
+use proto::rexec::{Command, Exec, Kill, ProcessReply, flags};
 use proto::{Errno, Refusal};
 
 use crate::Cron;
@@ -98,14 +98,14 @@ impl Cron {
         });
     }
 
-    fn told(&mut self, cx: &mut Cx<Self>, id: u64, told: Result<Told, Refusal>) {
+    fn told(&mut self, cx: &mut Cx<Self>, id: u64, told: Result<ProcessReply, Refusal>) {
         let now = cx.now().wall;
         let Some(entry) = self.entry_mut(id) else {
             return;
         };
         let Some(task) = &mut entry.task else { return };
         match told {
-            Ok(Told::Started { pid }) => {
+            Ok(ProcessReply::Started { pid }) => {
                 task.data.pid = pid;
                 task.data.running_time = Some(now);
                 if let Some(timeout) = entry.timeout {
@@ -119,12 +119,12 @@ impl Cron {
                     self.end_task(cx, id);
                 }
             }
-            Ok(Told::Output { io, .. }) => {
+            Ok(ProcessReply::Output { io, .. }) => {
                 let bytes = io.bytes().unwrap_or_default();
                 let lines = task.lines.push(&io.stream, &bytes);
                 entry.log(lines);
             }
-            Ok(Told::Finished { status }) => {
+            Ok(ProcessReply::Finished { status }) => {
                 task.data.status = status;
                 task.status = Some(WaitStatus(status));
             }
@@ -189,7 +189,7 @@ impl Cron {
 }
 
 impl Running {
-    /// The state in which it has ended, and what went wrong.
+    /// The state in which it has ended, and the error if there is one.
     fn outcome(&self, end: &Refusal) -> (&'static str, Option<String>) {
         let words = |status: WaitStatus| match (status.signal(), status.exit_code()) {
             (Some(signal), _) => signal_description(signal).into_owned(),
@@ -205,7 +205,7 @@ impl Running {
 }
 
 impl Entry {
-    /// Logs what its task has written.
+    /// Logs the output of its task.
     fn log(&mut self, lines: Vec<(Stream, String)>) {
         let (id, name, command) = (self.id, &self.name, &self.command);
         let Some(task) = &mut self.task else { return };

@@ -1,4 +1,4 @@
-//! The module in a test's hands: what it asks of brokers, and what clients see.
+//! The module in a test's hands: its requests to brokers, and the answers to clients.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::Cron;
 use crate::limits::{ENTRIES_MAX, KILL_WAIT_S};
 
-/// A module, and what its brokers have been asked.
+/// A module, and the requests that its brokers have received.
 struct Stage {
     probe: Probe<Cron>,
     /// Matchtags of commands that run, in their order.

@@ -9,9 +9,9 @@ use crate::form::Form;
 pub struct Attr {
     /// The name of its constant, by which uses are found.
     pub constant: &'static str,
-    /// Its name. One that ends in `.` stands for all names with this prefix.
+    /// Name. One that ends in `.` stands for all names with this prefix.
     pub name: &'static str,
-    /// Access bits: `READONLY` and the others say who may set it and when.
+    /// Access bits: `READONLY` and the others limit who may set it and when.
     pub flags: u8,
     /// The form of its value.
     pub form: Form,

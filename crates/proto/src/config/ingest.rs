@@ -28,7 +28,7 @@ pub struct Ingest {
 pub struct Stage {
     /// Names of plugins.
     pub plugins: Option<Vec<String>>,
-    /// Their arguments.
+    /// Arguments.
     pub args: Option<Vec<String>>,
     /// True to skip the stage.
     pub disable: bool,

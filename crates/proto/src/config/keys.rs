@@ -13,11 +13,11 @@ use crate::{Errno, Object, Refusal};
 pub struct Key {
     /// The name of its constant, by which uses are found.
     pub constant: &'static str,
-    /// Its path, with dots. A `*` in it stands for any name.
+    /// Path, with dots. A `*` in it stands for any name.
     pub path: &'static str,
     /// The form of its value.
     pub form: Form,
-    /// Its value when it is not set; empty for none.
+    /// The value when it is not set; empty for none.
     pub default: &'static str,
     /// Purpose, in one line.
     pub about: &'static str,
@@ -41,7 +41,7 @@ pub enum Status {
 /// A table of Flux: tables of other programs are not checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
     /// Beginning of error messages about its keys.
     pub prefix: &'static str,
@@ -51,7 +51,7 @@ pub struct Table {
 }
 
 impl Key {
-    /// Its value, if it is set.
+    /// Value, if it is set.
     pub fn value<'a>(&self, conf: &'a Object) -> Option<&'a Value> {
         let mut words = self.path.split('.');
         let first = conf.0.get(words.next()?)?;
@@ -74,7 +74,7 @@ impl Key {
         self.path.split_at(at).1
     }
 
-    /// Its value in the type of its reader.
+    /// Value in the type of its reader.
     ///
     /// # Errors
     /// EINVAL with the text for this key, if the value has another form.

@@ -6,13 +6,13 @@ use bytes::Bytes;
 /// Instructions that make a blob from another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edit {
-    /// It is not verified. The caller vouches for it.
+    /// The digest is not verified. The caller vouches for it.
     pub digest: Bytes,
     /// Digest of the other one.
     pub base: Bytes,
     /// The parts of the blob in order.
     pub parts: Vec<Part>,
-    /// Its last bytes.
+    /// Last bytes.
     pub tail: Bytes,
 }
 

@@ -23,9 +23,9 @@ const VERSION: u8 = 3;
 /// A named value that the writer of the records stores beside the blobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its name; at most 65,535 bytes.
+    /// Name; at most 65,535 bytes.
     pub key: String,
-    /// Its value, opaque to the service; `None` removes it.
+    /// Value, opaque to the service; `None` removes it.
     pub value: Option<Bytes>,
 }
 

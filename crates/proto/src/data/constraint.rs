@@ -31,7 +31,7 @@ pub enum Constraint {
 /// A property that a rank must have, or must not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Property {
-    /// Its name without `^`.
+    /// Name without `^`.
     pub name: Box<str>,
     /// True if the rank must not have it.
     pub is_negated: bool,
@@ -41,9 +41,9 @@ pub struct Property {
 pub trait Universe {
     /// All of them.
     fn all(&self) -> &IdSet;
-    /// Those on a host.
+    /// Ranks on a host.
     fn on_host(&self, host: &str) -> Option<&IdSet>;
-    /// Those with a property.
+    /// Ranks with a property.
     fn with_property(&self, name: &str) -> Option<&IdSet>;
 }
 

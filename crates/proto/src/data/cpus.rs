@@ -8,7 +8,7 @@ use super::idset::IdSet;
 /// One hardware thread.
 #[derive(Debug, Clone)]
 pub struct Cpu {
-    /// Its number to the kernel.
+    /// Number to the kernel.
     pub id: u32,
     /// The numbers of all threads of its core, its own included.
     pub siblings: IdSet,

@@ -13,7 +13,7 @@ use super::shape::{Shape, Support};
 /// One attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobAttribute {
-    /// Its dotted path below `attributes`.
+    /// Dotted path below `attributes`.
     pub name: &'static str,
     /// Type of the value.
     pub shape: Shape,
@@ -190,7 +190,7 @@ pub const ALL: &[JobAttribute] = &[
 ];
 
 impl JobAttribute {
-    /// Its value; null counts as absent.
+    /// Value; null counts as absent.
     fn of(self, jobspec: &Jobspec) -> Option<&Value> {
         let value = jobspec.get(&format!("attributes.{}", self.name));
         value.filter(|value| !value.is_null())

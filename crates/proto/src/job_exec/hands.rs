@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::shells::{GuestLines, LostShells, Told};
+use super::shells::{GuestLines, LostShells, ShellBatch};
 use crate::Refusal;
 use crate::data::{IdSet, JobId};
 use crate::raw_json::RawJson;
@@ -44,7 +44,7 @@ pub struct Held {
     /// The barrier that opened last, when it joins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<Open>,
-    /// Its state.
+    /// State.
     pub news: News,
 }
 
@@ -98,25 +98,25 @@ pub struct Ended {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// It sent its last message.
+    /// The shell sent its last message.
     Word {
-        /// Its wait status.
+        /// The wait status.
         status: i32,
         /// As in [`super::ShellExit`].
         #[serde(default, skip_serializing_if = "GuestLines::is_empty")]
         lines: GuestLines,
     },
-    /// Its process ended without a last message, with this wait status.
+    /// The process ended without a last message, with this wait status.
     Silent(i32),
-    /// It could not be started.
+    /// The shell could not be started.
     Failed(String),
-    /// Its broker was lost.
+    /// The broker was lost.
     NodeLost,
     /// There is no job-exec on its broker.
     NotLoaded,
-    /// Its broker is shutting down, and has stopped its job-exec.
+    /// The broker is shutting down, and has stopped its job-exec.
     Ending,
-    /// It does not connect to us.
+    /// The shell does not connect to us.
     NoContact,
 }
 
@@ -143,7 +143,7 @@ pub struct Letter {
     /// Rank of the sender's broker.
     pub from: u32,
     /// Messages.
-    pub told: Told,
+    pub told: ShellBatch,
 }
 
 /// The answer to a letter, on its way back.
@@ -151,7 +151,7 @@ pub struct Letter {
 pub struct Receipt {
     /// Rank of the sender's broker.
     pub to: u32,
-    /// Their sequence number.
+    /// Sequence number.
     pub seq: u64,
     /// 0 if the leading shell has them, or an error number.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -288,9 +288,9 @@ crate::refusals! {
     pub enum JoinError {
         /// Only the job-exec of a broker below sends it, for itself and those below it.
         NotBelow => EPERM "only a job-exec below this broker may join",
-        /// It has not joined.
+        /// The job-exec has not joined.
         NotJoined => ESRCH "join first",
-        /// It has joined again.
+        /// The job-exec has joined again.
         Replaced => ECONNRESET "joined again",
         /// This job-exec has not joined the one above yet.
         NotReady => EAGAIN "not ready",
@@ -298,7 +298,7 @@ crate::refusals! {
 }
 
 impl Held {
-    /// Its job.
+    /// Job.
     pub fn id(&self) -> JobId {
         self.news.id
     }

@@ -20,9 +20,9 @@ use crate::schema::JsonSchema;
 pub struct ShellHello {
     /// Job id.
     pub id: JobId,
-    /// Its rank among the shells of the job; 0 as long as it does not know its job.
+    /// Rank among the shells of the job; 0 as long as it does not know its job.
     pub rank: u32,
-    /// Its process id.
+    /// Process id.
     pub pid: i32,
     /// Lease under which it was started, which a later shell of the same job does not
     /// share: a replaced shell is refused.
@@ -59,7 +59,7 @@ pub struct ShellOrder {
 /// Shells that disconnected without reporting, or whose node was lost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LostShells {
-    /// Their ranks among the shells of the job.
+    /// Ranks among the shells of the job.
     pub ranks: IdSet,
     /// Severity of the exception that was raised for it: 0 ends the job.
     pub severity: u32,
@@ -199,23 +199,23 @@ pub struct ShellHear {
     pub rank: u32,
     /// As in [`ShellHello`].
     pub lease: String,
-    /// `at` of the last [`Heard`], all of which was processed; 0 the first time.
+    /// `at` of the last [`ShellBatches`], all of which was processed; 0 the first time.
     #[serde(default)]
     pub after: u64,
 }
 
 /// Messages of other shells to the leading one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
-pub struct Heard {
+pub struct ShellBatches {
     /// Messages, in the order in which they came.
-    pub words: Vec<Told>,
+    pub words: Vec<ShellBatch>,
     /// To be sent back when all of them are processed: later messages come next.
     pub at: u64,
 }
 
 /// Messages of one shell. May be repeated under the same number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Told {
+pub struct ShellBatch {
     /// The shell's rank.
     pub rank: u32,
     /// As in [`ShellTell`].

@@ -69,9 +69,9 @@ pub enum JobEvent {
         /// Exit status.
         status: WaitStatus,
     },
-    /// Its shells are running.
+    /// The shells are running.
     Start,
-    /// Its shells have ended.
+    /// The shells have ended.
     Finish(WaitStatus),
     /// An epilog must finish before its resources are freed.
     EpilogStart(String),
@@ -89,7 +89,7 @@ pub enum JobEvent {
         /// True if these were the last.
         is_final: bool,
     },
-    /// Its resources were freed.
+    /// The resources were freed.
     Free,
     /// The job is inactive.
     Clean,
@@ -278,7 +278,7 @@ impl JobEvent {
         })
     }
 
-    /// Its name.
+    /// Name.
     pub fn name(&self) -> &str {
         match self {
             Self::Debug(name, _) | Self::Other(name, _) => name,

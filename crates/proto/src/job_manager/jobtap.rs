@@ -27,7 +27,7 @@ pub struct Jobtap {
 /// The plugins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Plugins {
-    /// Their names in the order of loading, if requested.
+    /// The names in the order of loading, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugins: Option<Vec<String>>,
 }
@@ -35,7 +35,7 @@ pub struct Plugins {
 /// Asks for the data of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobtapQuery {
-    /// Its name.
+    /// Name.
     pub name: String,
 }
 

@@ -28,7 +28,7 @@ pub struct SchedHello {
 pub struct SchedHelloJob {
     /// Job id.
     pub id: JobId,
-    /// Its priority.
+    /// Priority.
     pub priority: Priority,
     /// User id of its submitter.
     pub userid: u32,
@@ -59,7 +59,7 @@ pub struct SchedReadyReply {
 /// A service accepts jobs to run from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExecHello {
-    /// Its name: requests go to `SERVICE.start`.
+    /// Name: requests go to `SERVICE.start`.
     pub service: String,
 }
 

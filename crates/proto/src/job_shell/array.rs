@@ -96,7 +96,7 @@ crate::refusals! {
         Malformed => EPROTO "not an idset",
         /// The array has no such indices.
         NoElement => ENOENT "the array has no such element",
-        /// Its last element has ended, or the job is being ended.
+        /// The last element has ended, or the job is being ended.
         Over => EINVAL "the array has ended: elements can be run again only while it runs",
     }
 }

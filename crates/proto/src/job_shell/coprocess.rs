@@ -10,7 +10,7 @@ use crate::schema::JsonSchema;
 pub struct CoprocessWrite {
     /// Name of the coprocess.
     pub name: String,
-    /// Its output.
+    /// Output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// `base64` if that is no text.
@@ -28,7 +28,7 @@ crate::refusals! {
         NotYours => EPERM "",
         /// No coprocess of this name shares a file.
         Unknown => ENOENT "no such coprocess",
-        /// Its output cannot be parsed.
+        /// The output cannot be parsed.
         Malformed => EPROTO "",
     }
 }

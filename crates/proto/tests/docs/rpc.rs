@@ -30,7 +30,7 @@ fn heading(topic: &str) -> &str {
     topic.split_once('.').map_or(topic, |(_, method)| method)
 }
 
-/// What links to that heading name it by, on every site.
+/// Name of that heading in links, on every site.
 pub fn anchor(topic: &str) -> String {
     let letters = heading(topic).chars().filter(|letter| *letter != '.');
     letters.map(|letter| letter.to_ascii_lowercase()).collect()

@@ -23,17 +23,17 @@ const TICKS_PER_S: f64 = 10_000.0;
 /// End of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// It exited by itself, with this wait status.
+    /// The element exited by itself, with this wait status.
     Exited(WaitStatus),
-    /// It exceeded its time limit, and ended with this wait status.
+    /// The element exceeded its time limit, and ended with this wait status.
     TimedOut(WaitStatus),
-    /// It was cancelled while it ran, and ended with this wait status.
+    /// The element was cancelled while it ran, and ended with this wait status.
     Canceled(WaitStatus),
-    /// It was cancelled before it ran.
+    /// The element was cancelled before it ran.
     NeverRan,
-    /// Its node or its shell was lost while it ran.
+    /// The node or its shell was lost while it ran.
     Lost,
-    /// It could not be started, for this error number.
+    /// The element could not be started, for this error number.
     NotStarted(u32),
 }
 
@@ -89,7 +89,7 @@ impl How {
         }
     }
 
-    /// Its wait status, if it has one.
+    /// The wait status, if it has one.
     pub fn status(self) -> Option<WaitStatus> {
         match self {
             How::Exited(status) | How::TimedOut(status) | How::Canceled(status) => Some(status),

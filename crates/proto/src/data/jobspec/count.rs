@@ -100,7 +100,7 @@ impl Jobspec {
         total.map(|_| counts).ok_or(CountError::TooLarge)
     }
 
-    /// Number of tasks of the job, as far as the jobspec alone tells: a number per node of a job
+    /// Number of tasks of the job, as far as the jobspec alone shows: a number per node of a job
     /// whose nodes are left open counts one node.
     pub fn ntasks(&self) -> Result<u64, CountError> {
         let count = self.task().and_then(|task| task.get("count"));

@@ -8,7 +8,7 @@ use crate::data::idset::IdSet;
 /// Resources of one rank.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Node {
-    /// Its host name; empty if the set does not name hosts.
+    /// Host name; empty if the set does not name hosts.
     pub host: Box<str>,
     /// Logical core ids.
     pub cores: IdSet,

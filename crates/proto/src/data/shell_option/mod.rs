@@ -18,7 +18,7 @@ pub use table::*;
 /// One option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShellOption {
-    /// Its dotted path below `shell.options`.
+    /// Dotted path below `shell.options`.
     pub name: &'static str,
     /// Type of the value.
     pub shape: Shape,
@@ -40,14 +40,14 @@ pub struct Unsupported(pub String);
 /// An option without a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
-    /// Its path.
+    /// Path.
     pub name: String,
     /// The known name nearest to it, if there is one.
     pub nearest: Option<&'static str>,
 }
 
 impl ShellOption {
-    /// Its value among `options`; null counts as absent.
+    /// Value among `options`; null counts as absent.
     pub fn of(self, options: &Map<String, Value>) -> Option<&Value> {
         lookup(options, self.name).filter(|value| !value.is_null())
     }

@@ -19,7 +19,7 @@ const ROWS: u8 = 0;
 /// An inactive job.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Row<'a> {
-    /// Its id.
+    /// Id.
     pub id: u64,
     /// User id of its submitter.
     pub userid: u32,

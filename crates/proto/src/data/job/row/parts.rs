@@ -98,7 +98,7 @@ impl<'a> Asked<'a> {
 pub struct Given<'a> {
     /// Ranks, in brackets if there is more than one.
     pub ranks: &'a str,
-    /// Their hosts.
+    /// Hosts.
     pub nodelist: &'a str,
     /// Number of ranks.
     pub nnodes: u64,
