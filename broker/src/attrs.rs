@@ -40,7 +40,7 @@ pub enum CommandLineError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attrs {
     values: BTreeMap<String, Option<String>>,
-    /// Those that the command line has set.
+    /// Attributes set on the command line.
     given: BTreeSet<&'static str>,
 }
 

@@ -7,7 +7,7 @@ use node::{Peer, PeerId};
 use proto::connector_local::Connected;
 use wire::{Identity, Message, Role, USERID_UNKNOWN};
 
-use crate::armed::Armed;
+use crate::disconnect_notices::DisconnectNotices;
 
 /// One connected program.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ struct Client {
     userid: u32,
     rolemask: Role,
     pid: i32,
-    armed: Armed,
+    notices: DisconnectNotices,
     /// Messages taken from it.
     received: u64,
     /// Messages handed to it.
@@ -59,7 +59,7 @@ impl Clients {
             userid: newcomer.userid,
             rolemask: newcomer.rolemask,
             pid: newcomer.pid,
-            armed: Armed::default(),
+            notices: DisconnectNotices::default(),
             received: 0,
             delivered: 0,
             refused_events: 0,
@@ -88,16 +88,16 @@ impl Clients {
     /// Notes the service to notify when the program disconnects. `false` when there is no
     /// room.
     #[must_use]
-    pub fn arm(&mut self, peer: PeerId, request: &Message) -> bool {
+    pub fn note_service(&mut self, peer: PeerId, request: &Message) -> bool {
         let client = self.connected.get_mut(&peer);
-        client.is_some_and(|client| client.armed.arm(request))
+        client.is_some_and(|client| client.notices.note(request))
     }
 
-    /// The messages that tell of its end; each is sent once.
-    pub fn disarm(&mut self, peer: PeerId) -> Vec<Message> {
+    /// The messages that report its end; each is sent once.
+    pub fn take_notices(&mut self, peer: PeerId) -> Vec<Message> {
         let client = self.connected.get_mut(&peer);
-        let armed = client.map(|client| std::mem::take(&mut client.armed));
-        armed.map_or(Vec::new(), |armed| armed.fire().collect())
+        let notices = client.map(|client| std::mem::take(&mut client.notices));
+        notices.map_or(Vec::new(), |notices| notices.into_messages().collect())
     }
 
     /// An event of the program was refused. Of those the first is worth a line: who goes
@@ -127,7 +127,7 @@ impl Clients {
         self.connected.contains_key(&peer)
     }
 
-    /// Its user, when that is not the owner.
+    /// User, when that is not the owner.
     pub fn guest(&self, peer: PeerId) -> Option<u32> {
         self.connected.get(&peer).and_then(Client::guest)
     }
@@ -261,18 +261,18 @@ mod tests {
     fn who_was_asked_hears_of_the_end_once() {
         let mut clients = clients();
         for topic in ["kvs.get", "kvs.put", "exec.run"] {
-            assert!(clients.arm(GUEST, &Message::request(topic, 1)));
+            assert!(clients.note_service(GUEST, &Message::request(topic, 1)));
         }
         let mut told: Vec<String> = clients
-            .disarm(GUEST)
+            .take_notices(GUEST)
             .iter()
             .map(|m| m.topic().to_owned())
             .collect();
         told.sort();
         assert_eq!(told, ["exec.disconnect", "kvs.disconnect"]);
-        assert!(clients.disarm(GUEST).is_empty());
+        assert!(clients.take_notices(GUEST).is_empty());
         assert!(clients.remove(GUEST) && !clients.remove(GUEST));
-        assert!(!clients.arm(GUEST, &Message::request("a.b", 1)));
+        assert!(!clients.note_service(GUEST, &Message::request("a.b", 1)));
     }
 
     #[test]

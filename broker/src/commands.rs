@@ -9,8 +9,8 @@ use proto::attr::names;
 use proto::data::job::WaitStatus;
 use rexec::LoggedLines;
 
+use crate::archives::{by_sh, quoted};
 use crate::core::Broker;
-use crate::dumps::{by_sh, quoted};
 
 /// Commands of one stage: one runs at a time.
 pub struct Commands {

@@ -1,9 +1,9 @@
 //! State of the broker. It never looks into a payload that is not addressed to it.
 //!
-//! Each field is a type of its own, which alone touches what is in it. Read on in `router/`
-//! (where messages go), `routing.rs` (how they get there), `clients.rs` and `programs.rs`
-//! (programs on the local socket), `modules/` (processes we start), `life.rs` and `stages.rs`
-//! (what each state of `lifecycle.rs` does) and `services/` (what we answer ourselves).
+//! Each field is a type of its own, which alone touches its contents. Messages are routed in
+//! `router/` and sent in `routing.rs`; `clients.rs` and `programs.rs` have the programs on the
+//! local socket, `modules/` the processes that we start, `life.rs` and `lifecycle_actions.rs` the
+//! actions of the states of `lifecycle.rs`, and `services/` our own services.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use proto::config::keys;
 use proto::{Object, Refusal};
 use wire::{Identity, Message};
 
+use crate::archives::Archives;
 use crate::attrs::Attrs;
 use crate::clients::Clients;
 use crate::commands::Commands;
 use crate::credit::Credit;
-use crate::dumps::Archives;
 use crate::files::Files;
 use crate::followers::Followers;
 use crate::groups::Groups;
@@ -251,7 +251,7 @@ impl Host for Broker {
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.hand_due(cx);
         self.send_group_changes(cx);
-        self.tell_of_orphans(cx);
+        self.report_orphans(cx);
     }
 
     /// The broker does not stop for a message: `shutdown.start` and signals end it.

@@ -115,7 +115,7 @@ fn what_waits_for_a_module_goes_to_its_next_process_or_is_given_back() {
     assert!(credit.is_idle());
 }
 
-/// Topics and tags that a link has heard.
+/// Topics and tags that a link has received.
 fn heard(probe: &mut Probe, link: PeerId) -> Vec<Message> {
     std::iter::from_fn(|| probe.heard(link)).collect()
 }
@@ -141,12 +141,12 @@ fn a_module_hears_of_others_before_the_second_lookup_of_one_who_does_not_read() 
     let large = Bytes::from(vec![b'x'; 8 * CREDIT_BYTES]);
     probe.say(kvs, Message::respond_to(&burst[0], 0, large));
     let (peer, mut is_behind) = (deaf, true);
-    probe.tell(Input::PeerFlow { peer, is_behind });
-    probe.tell(Input::Settled);
+    probe.deliver(Input::PeerFlow { peer, is_behind });
+    probe.deliver(Input::Settled);
     probe.say(other, message("kvs.getroot", 2));
     assert_eq!(topics(&heard(&mut probe, kvs)), ["kvs.getroot"]);
 
     is_behind = false;
-    probe.tell(Input::PeerFlow { peer, is_behind });
+    probe.deliver(Input::PeerFlow { peer, is_behind });
     assert_eq!(topics(&heard(&mut probe, kvs)), ["kvs.lookup"]);
 }

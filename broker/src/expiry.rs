@@ -126,7 +126,7 @@ mod tests {
         let (_, child) = probe.module("echo");
         let asker = probe.client(OWNER);
         let event = ChildEvent::Exited { status: 9 };
-        probe.tell(Input::Child { child, event });
+        probe.deliver(Input::Child { child, event });
         for (tag, deadline_ms) in [(1, 300), (2, 100), (3, 0)] {
             probe.say(asker, request(tag, deadline_ms));
         }

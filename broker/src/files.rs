@@ -20,7 +20,7 @@ pub struct Files {
     pub config: Option<PathBuf>,
     /// Overrides of the configuration: each `--conf` of the command line.
     pub config_arguments: Vec<String>,
-    /// Socket of systemd, if it is to be told.
+    /// Socket of systemd, if it is to be notified.
     pub notify: Option<String>,
     /// Folders in which there may be `rc1.d` and `rc3.d`.
     pub rc_folders: Vec<PathBuf>,
@@ -115,7 +115,7 @@ impl Files {
         }
     }
 
-    /// Tells systemd something; a name that begins with `@` is an abstract one.
+    /// Sends systemd a text; a name that begins with `@` is an abstract one.
     pub fn notify(&mut self, text: &str) -> Result<(), Refusal> {
         let Some(name) = &self.notify else {
             return Ok(());

@@ -8,7 +8,7 @@ use proto::{Method, Payload};
 
 use crate::core::Broker;
 
-/// Those who follow method `M`, each with a wish.
+/// Followers of method `M`, each with a filter.
 pub(crate) struct Followers<M: Method, W = ()> {
     streams: BTreeMap<StreamId, (W, Stream<M>)>,
 }
@@ -22,8 +22,8 @@ impl<M: Method, W> Default for Followers<M, W> {
 
 impl<M: Method, W> Followers<M, W> {
     /// One more follows.
-    pub fn add(&mut self, wish: W, stream: Stream<M>) {
-        self.streams.insert(stream.id(), (wish, stream));
+    pub fn add(&mut self, filter: W, stream: Stream<M>) {
+        self.streams.insert(stream.id(), (filter, stream));
     }
 
     /// True if there are no followers.
@@ -31,15 +31,15 @@ impl<M: Method, W> Followers<M, W> {
         self.streams.is_empty()
     }
 
-    /// Tells those whose wish it is; it is encoded once.
-    pub fn tell_if(
+    /// Notifies the followers whose filter matches; the response is encoded once.
+    pub fn notify_if(
         &mut self,
         cx: &mut Cx<Broker>,
         response: &M::Response,
         is_wanted: impl Fn(&W) -> bool,
     ) {
         let mut streams = self.streams.values_mut();
-        let mut wanted = streams.by_ref().filter(|(wish, _)| is_wanted(wish));
+        let mut wanted = streams.by_ref().filter(|(filter, _)| is_wanted(filter));
         let Some((_, first)) = wanted.next() else {
             return;
         };
@@ -51,16 +51,20 @@ impl<M: Method, W> Followers<M, W> {
     }
 
     /// Sends each follower its response, if there is one.
-    pub fn tell_each(&mut self, cx: &mut Cx<Broker>, response: impl Fn(&W) -> Option<M::Response>) {
-        for (wish, stream) in self.streams.values_mut() {
-            if let Some(response) = response(wish) {
+    pub fn notify_each(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        response: impl Fn(&W) -> Option<M::Response>,
+    ) {
+        for (filter, stream) in self.streams.values_mut() {
+            if let Some(response) = response(filter) {
                 stream.send(cx, &response);
             }
         }
     }
 
-    /// Tells all something that is encoded already.
-    pub fn tell_bytes(&mut self, cx: &mut Cx<Broker>, bytes: &bytes::Bytes) {
+    /// Sends all followers an encoded payload.
+    pub fn notify_bytes(&mut self, cx: &mut Cx<Broker>, bytes: &bytes::Bytes) {
         for (_, stream) in self.streams.values_mut() {
             stream.send_bytes(cx, bytes.clone());
         }

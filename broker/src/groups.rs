@@ -1,9 +1,10 @@
 //! Groups of ranks, as far as one broker knows them: the members in its subtree (protocol/03
 //! section 12, protocol/21 section 4). Pure; who follows a group is kept beside it.
 //!
-//! A change applies here at once, and the parent is told of it at once too, unless it was
-//! told a moment ago: then the change waits for those that follow it, and they go together.
-//! So a lone change waits for no timer, and a parent does not hear once of every rank.
+//! A change applies here at once, and it is sent to the parent at once too, unless another
+//! one was sent a moment ago: then the change waits for those that follow it, and they go
+//! together. So a lone change waits for no timer, and a parent does not receive a message
+//! for every rank.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

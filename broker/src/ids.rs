@@ -10,7 +10,7 @@ pub struct Ids {
 
 #[derive(Debug, Clone)]
 enum Source {
-    /// Any word tells all that follow it.
+    /// Any message is sent to all that follow it.
     Seed(fastrand::Rng),
     /// Random bits of the system.
     System(fn() -> u64),

@@ -7,14 +7,14 @@
 //! and never wait.
 
 mod access;
-mod armed;
+mod archives;
 pub mod attrs;
 mod clients;
 mod commands;
 pub mod config;
 pub mod core;
 mod credit;
-mod dumps;
+mod disconnect_notices;
 mod expiry;
 pub mod files;
 mod followers;
@@ -22,6 +22,7 @@ mod groups;
 mod ids;
 mod life;
 pub mod lifecycle;
+mod lifecycle_actions;
 pub mod limits;
 mod log_rules;
 mod logbook;
@@ -37,7 +38,6 @@ mod rexec;
 pub mod router;
 mod routing;
 mod services;
-mod stages;
 mod startlog;
 mod strays;
 mod systemd;

@@ -1,6 +1,6 @@
 //! State of the broker's life cycle, pending events, errors on the way, and the exit code
-//! that follows. Pure: the moves are those of `lifecycle.rs`, what each state does is in
-//! `stages.rs`.
+//! that follows. Pure: the moves are those of `lifecycle.rs`, the actions of each state
+//! are in `lifecycle_actions.rs`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,8 +16,8 @@ pub(crate) struct Life {
     queue: VecDeque<Event>,
     /// Names of default modules that were asked to start.
     begun: Vec<&'static str>,
-    /// Those that could not be started, or have nothing to do on this rank: the instance goes
-    /// on without them.
+    /// Modules that could not be started, or have nothing to do on this rank: the instance
+    /// goes on without them.
     given_up: Vec<&'static str>,
     rc1_failed: bool,
     rc3_failed: bool,
@@ -56,7 +56,7 @@ impl Life {
         }
     }
 
-    /// It begins.
+    /// Begins the life.
     pub fn begin(&mut self, now: Duration) {
         self.entered = now;
     }
@@ -88,7 +88,7 @@ impl Life {
         Ok(())
     }
 
-    /// Takes in what happened first, and moves on if that leads on.
+    /// Handles the first pending event, and moves on if it leads on.
     pub fn step(&mut self, now: Duration) -> Option<Step> {
         let event = self.queue.pop_front()?;
         let step = Step {
@@ -141,7 +141,7 @@ impl Life {
         self.rc1_failed = true;
     }
 
-    /// It comes up all the same.
+    /// Brings the instance up in spite of failed modules.
     pub fn forgive_start(&mut self) {
         self.rc1_failed = false;
     }
@@ -180,7 +180,7 @@ impl Life {
         }
     }
 
-    /// The code is this one, regardless of what was noted before.
+    /// The code is this one, regardless of earlier ones.
     pub fn set_exit(&mut self, code: i32) {
         self.exit_code = code;
     }

@@ -117,9 +117,9 @@ events! {
 pub enum Next {
     /// The broker moves on.
     To(State),
-    /// It legally changes nothing.
+    /// The event legally changes nothing.
     Stay,
-    /// It does not fit.
+    /// The event does not fit the state.
     Ignore,
 }
 

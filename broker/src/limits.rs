@@ -41,11 +41,11 @@ pub const PENDING_OF_GUESTS_MAX: usize = 1 << 19;
 /// Of those, the share of one guest over all its connections.
 pub const PENDING_OF_GUEST_MAX: usize = 1 << 15;
 
-/// Ways back of answers that are remembered after their end: a link that answers too late is told
-/// apart by it. An old one is written over, and an answer to it counts as one to nothing.
+/// Ways back of answers that are remembered after their end: a link that answers too late is
+/// recognised by it. An old one is written over, and an answer to it counts as one to nothing.
 pub const TOMBSTONES_MAX: usize = 1 << 14;
 
-/// Of those, how many share a place in the table; the oldest of them is written over.
+/// Number of entries that share a place in the table; the oldest of them is written over.
 pub const TOMBSTONE_WAYS: usize = 4;
 
 /// Providers that are looked at for who else has a request that is answered by the wrong one.
@@ -74,8 +74,8 @@ pub const ORPHAN_TEXT_BYTES_MAX: usize = 128;
 /// Longest payload in which the job is looked for that an orphaned message is about, in bytes.
 pub const ORPHAN_PAYLOAD_BYTES_MAX: usize = 4096;
 
-/// Records in one batch. Those who follow get one of the last ones at a time; how many
-/// there were is in the counters.
+/// Records in one batch. Those who follow get one of the last ones at a time; the
+/// counters have their number.
 pub const ORPHANS_IN_BATCH_MAX: usize = 256;
 
 /// Bytes of answers to requests for bulk that one client may be expected to get from one
@@ -102,8 +102,8 @@ pub const STRAY_LINES_S: u64 = 10;
 
 /// Services that one client or module, with the programs behind it, may use and be
 /// disconnected from. When full, a request to a further one is answered ENOBUFS: that
-/// service could not be told when its client leaves.
-pub const ARMED_MAX: usize = 1024;
+/// service could not be notified when its client leaves.
+pub const DISCONNECT_NOTICES_MAX: usize = 1024;
 
 /// Subscriptions of one client or module. When full, a further one is refused ENOBUFS.
 pub const SUBSCRIPTIONS_MAX: usize = 1 << 20;

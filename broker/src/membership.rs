@@ -40,7 +40,7 @@ pub struct Member<'a> {
     pub rank: u32,
     /// The tree of all.
     pub tree: &'a Topology,
-    /// Its shape.
+    /// Shape.
     pub scheme: Scheme,
 }
 
@@ -92,7 +92,7 @@ pub fn assumed_quorum(attrs: &Attrs) -> Option<u32> {
     quorum(text).filter(|size| size.to_string() != text)
 }
 
-/// For how many to wait: for all, unless it is said.
+/// Number of ranks to wait for: all, unless an attribute sets it.
 fn settle_quorum(attrs: &mut Attrs, size: u32) -> Result<(), MembershipError> {
     if !attrs.is_given(&BROKER_QUORUM) {
         attrs.put(&BROKER_QUORUM, size.to_string());

@@ -48,14 +48,14 @@ impl BrokerNode {
         &self.actor.core
     }
 
-    fn take_in(&mut self, now: Now, input: Input) {
+    fn receive(&mut self, now: Now, input: Input) {
         let Actor { core, cx, .. } = &mut self.actor;
         match input {
             // Messages of our own process, above all its log.
             Input::Message {
                 from: PeerId::BROKER,
                 message,
-            } => core.take_in(cx, Hop::Here, message),
+            } => core.receive(cx, Hop::Here, message),
             Input::Message { from, message } => {
                 core.tap_link(cx, from, "rx", &message);
                 match core.router.hop_of(from) {
@@ -63,9 +63,9 @@ impl BrokerNode {
                     Some(Hop::Client(peer)) => core.client_message(cx, peer, message),
                     Some(hop) => {
                         if let Hop::Child(rank) = hop {
-                            core.hear_child(cx, rank);
+                            core.receive_from_child(cx, rank);
                         }
-                        core.take_in(cx, hop, message);
+                        core.receive(cx, hop, message);
                     }
                     None if from == PeerId::PARENT => core.parent_says(cx, &message),
                     None => core.stranger_says(cx, from, message),
@@ -101,7 +101,7 @@ impl BrokerNode {
     }
 
     /// Our own services handle their messages.
-    fn take_in_own(&mut self) {
+    fn receive_own(&mut self) {
         while let Some(message) = self.actor.core.inbox.pop_front() {
             self.actor.handle_message(message);
         }
@@ -109,7 +109,7 @@ impl BrokerNode {
 
     /// Routes the messages of our own services, in the order in which they were sent.
     fn pump(&mut self) {
-        self.take_in_own();
+        self.receive_own();
         while let Some(output) = self.actor.poll() {
             match output {
                 Output::Send {
@@ -117,8 +117,8 @@ impl BrokerNode {
                     message,
                 } => {
                     let Actor { core, cx, .. } = &mut self.actor;
-                    core.take_in(cx, Hop::Here, message);
-                    self.take_in_own();
+                    core.receive(cx, Hop::Here, message);
+                    self.receive_own();
                 }
                 other => {
                     if let Output::Send { to, message } = &other {
@@ -143,7 +143,7 @@ impl Node for BrokerNode {
             let Actor { core, cx, .. } = &mut self.actor;
             core.begin(cx);
         }
-        self.take_in(now, input);
+        self.receive(now, input);
         self.pump();
         let Actor { core, cx, .. } = &mut self.actor;
         if let Some(at) = core.router.next_expiry() {

@@ -1,5 +1,5 @@
 //! The records of messages that went nowhere: the last ones, within bounds of which guests have
-//! their own, and how many there were of each cause.
+//! their own, and the number for each cause.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -74,7 +74,7 @@ pub(crate) struct Orphans {
     counts: BTreeMap<Cause, u64>,
     /// Numbers of records, in the order in which they were made.
     last: u64,
-    /// Those that nobody who follows has seen.
+    /// Orphans that no follower has seen.
     fresh: VecDeque<Orphan>,
 }
 
@@ -187,11 +187,11 @@ impl Broker {
     }
 
     /// Sends followers the records since the last ones.
-    pub(crate) fn tell_of_orphans(&mut self, cx: &mut Cx<Broker>) {
+    pub(crate) fn report_orphans(&mut self, cx: &mut Cx<Broker>) {
         if !self.orphans.fresh.is_empty() {
             let orphans = self.orphans.fresh.drain(..).collect();
             let batch = Batch { orphans };
-            self.orphan_followers.tell_if(cx, &batch, |()| true);
+            self.orphan_followers.notify_if(cx, &batch, |()| true);
         }
     }
 }

@@ -78,7 +78,7 @@ fn the_server_is_down() {
         probe.call(server, "service.add", "{\"service\":\"mortal\"}");
         let asker = probe.client(OWNER);
         probe.say(asker, request("mortal.hello", n + 1));
-        probe.tell(Input::PeerDown { peer: server });
+        probe.deliver(Input::PeerDown { peer: server });
         assert!(probe.heard(asker).is_some());
     };
     let note = Some("service disconnect");
@@ -97,7 +97,7 @@ fn an_answer_comes_after_its_requester_has_left() {
         let asker = probe.client(OWNER);
         probe.say(asker, request("echo.hello", n + 1));
         let asked = asked(probe, server);
-        probe.tell(Input::PeerDown { peer: asker });
+        probe.deliver(Input::PeerDown { peer: asker });
         probe.say(server, Message::respond_to(&asked, 0, json("{}")));
     };
     let note = Some("the requester has disconnected");
@@ -203,7 +203,7 @@ fn a_module_dies_with_what_is_not_safe_to_repeat() {
     }
     assert!(probe.heard(module).is_some());
     let event = ChildEvent::Exited { status: 9 };
-    probe.tell(Input::Child { child, event });
+    probe.deliver(Input::Child { child, event });
     let counts = probe.node.core().orphans.counts();
     assert_eq!(counts, &BTreeMap::from([(Cause::ServerDown, u64::from(N))]));
 }
@@ -219,7 +219,7 @@ fn those_who_follow_are_told_and_the_list_can_be_cleared() {
     list.set_flag(Flags::STREAMING, true);
     probe.say(follower, list);
     probe.say(asker, request("none.second", 2));
-    probe.tell(Input::Settled);
+    probe.deliver(Input::Settled);
     let mut topics = Vec::new();
     while let Some(batch) = probe.heard(follower) {
         let batch = batch.payload().expect("a batch").to_vec();
@@ -254,7 +254,7 @@ fn no_way_back_is_left_open_by_clients_that_die() {
         }
         let dying = round as usize % askers.len();
         let killed = std::mem::replace(&mut askers[dying], probe.client(OWNER));
-        probe.tell(Input::PeerDown { peer: killed });
+        probe.deliver(Input::PeerDown { peer: killed });
         n_killed += 1;
         while let Some(asked) = probe.heard(module) {
             if asked.topic() == "echo.hello" {

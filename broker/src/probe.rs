@@ -61,7 +61,7 @@ impl Probe {
         }
         let mut probe = Probe::begin(attrs, crate::Links::new(tree), &[]);
         let (peer, kind) = (PeerId::PARENT, PeerKind::Parent);
-        probe.tell(Input::PeerUp { peer, kind });
+        probe.deliver(Input::PeerUp { peer, kind });
         probe
     }
 
@@ -110,7 +110,7 @@ impl Probe {
             last_tag: 1000,
         };
         let (peer, kind) = (PeerId::BROKER, PeerKind::Broker);
-        probe.tell(Input::PeerUp { peer, kind });
+        probe.deliver(Input::PeerUp { peer, kind });
         for _ in 0..16 {
             probe.pass(std::time::Duration::from_secs(1));
         }
@@ -120,10 +120,10 @@ impl Probe {
     /// Time goes on.
     pub fn pass(&mut self, time: std::time::Duration) {
         self.now.mono += time;
-        self.tell(Input::Deadline);
+        self.deliver(Input::Deadline);
     }
 
-    pub fn tell(&mut self, input: Input) {
+    pub fn deliver(&mut self, input: Input) {
         self.node.handle(self.now, input);
         while let Some(output) = self.node.poll() {
             match output {
@@ -184,7 +184,7 @@ impl Probe {
             gids: Vec::new(),
             pid: 1,
         };
-        self.tell(Input::PeerUp { peer, kind });
+        self.deliver(Input::PeerUp { peer, kind });
         peer
     }
 
@@ -195,7 +195,7 @@ impl Probe {
             identity: identity.to_owned(),
             group,
         };
-        self.tell(Input::PeerUp { peer, kind });
+        self.deliver(Input::PeerUp { peer, kind });
         peer
     }
 
@@ -215,7 +215,7 @@ impl Probe {
             self.started.pop_front().expect("the test has set this up");
         let pid = child.0 as i32;
         let event = ChildEvent::Started { pid };
-        self.tell(Input::Child { child, event });
+        self.deliver(Input::Child { child, event });
         let peer = self.module_link(&identity, pid);
         self.last_identity = identity;
         let welcome = self.heard(peer).expect("the test has set this up");
@@ -258,12 +258,12 @@ impl Probe {
     /// A module's process ends.
     pub fn exit(&mut self, child: ChildId) {
         let event = ChildEvent::Exited { status: 1 << 8 };
-        self.tell(Input::Child { child, event });
+        self.deliver(Input::Child { child, event });
     }
 
     /// A link says something.
     pub fn say(&mut self, from: PeerId, message: Message) {
-        self.tell(Input::Message { from, message });
+        self.deliver(Input::Message { from, message });
     }
 
     /// A link asks something; gives the answer.

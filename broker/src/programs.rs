@@ -122,7 +122,7 @@ impl Broker {
             }
             _ => {}
         }
-        if self.clients.arm(peer, &request) {
+        if self.clients.note_service(peer, &request) {
             self.route(cx, Hop::Client(peer), request);
         } else {
             self.refuse(cx, request, Stop::full(TOO_MANY_SERVICES));
@@ -182,7 +182,7 @@ impl Broker {
         for (module, request) in self.credit.client_left(peer) {
             self.send_to_module(cx, module, request);
         }
-        for message in self.clients.disarm(peer) {
+        for message in self.clients.take_notices(peer) {
             self.route(cx, Hop::Client(peer), message);
         }
         self.clients.remove(peer);

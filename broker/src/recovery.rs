@@ -25,7 +25,8 @@ impl Broker {
         Event::Rc1Fail
     }
 
-    /// The exit code that tells a supervisor not to start the broker again, if there is one.
+    /// The exit code that keeps a supervisor from starting the broker again, if there is
+    /// one.
     pub(crate) fn exit_norestart(&self) -> Option<i32> {
         self.attrs.value(&BROKER_EXIT_NORESTART)?.parse().ok()
     }

@@ -8,9 +8,9 @@ use crate::core::Broker;
 use crate::router::{Hop, ModuleId, Out, Stop};
 
 impl Broker {
-    /// Takes in a message that has come by `from`, and sends it on its way.
-    pub(crate) fn take_in(&mut self, cx: &mut Cx<Broker>, from: Hop, message: Message) {
-        self.router.take_in(from, message);
+    /// Receives a message that has come by `from`, and sends it on its way.
+    pub(crate) fn receive(&mut self, cx: &mut Cx<Broker>, from: Hop, message: Message) {
+        self.router.receive(from, message);
         self.carry_out(cx);
     }
 

@@ -277,7 +277,7 @@ fn who_has_asked_a_service_is_told_when_its_program_ends() {
         matchtag: 8,
     };
     probe.say(asker, stream);
-    probe.tell(Input::PeerDown { peer: server });
+    probe.deliver(Input::PeerDown { peer: server });
     for tag in [7, 8] {
         let lost = probe.heard(asker).unwrap();
         assert_eq!(
@@ -307,7 +307,7 @@ fn an_answer_to_one_who_has_left_is_no_news() {
     let (mut probe, asker, module) = stage();
     probe.say(asker, request(Once));
     let asked = probe.heard(module).unwrap();
-    probe.tell(Input::PeerDown { peer: asker });
+    probe.deliver(Input::PeerDown { peer: asker });
     probe.say(module, Message::respond_to(&asked, 0, json("{}")));
     assert_eq!(probe.node.core().strays.n(), 0);
     assert_eq!(probe.node.core().router.n_pending(), 0);
@@ -394,7 +394,7 @@ fn a_request_keeps_its_number_when_its_sender_leaves_before_the_next_process_is_
     probe.say(asker, Message::request("kvs.commit", 7));
     let asked = probe.heard(kvs).unwrap();
     probe.exit(child);
-    probe.tell(Input::PeerDown { peer: asker });
+    probe.deliver(Input::PeerDown { peer: asker });
     let (kvs, _) = probe.module_runs();
     let again = probe.heard(kvs).expect("what was sent is done");
     assert_eq!(again, asked, "or it is done twice");
@@ -424,7 +424,7 @@ fn a_second_link_under_a_module_s_identity_is_closed_and_the_first_stays() {
         let thief = probe.module_link(&uuid, group);
         assert_eq!(probe.closed.pop(), Some(thief));
         assert_eq!(probe.heard(thief), None, "it is not greeted");
-        probe.tell(Input::PeerDown { peer: thief });
+        probe.deliver(Input::PeerDown { peer: thief });
     }
     probe.say(asker, request(Once));
     let asked = probe.heard(module).expect("the module is still asked");
@@ -447,7 +447,7 @@ fn one_who_comes_before_the_module_does_not_take_its_place() {
     let (uuid, child) = (next.identity.clone(), next.child);
     let pid = child.0 as i32;
     let event = ChildEvent::Started { pid };
-    probe.tell(Input::Child { child, event });
+    probe.deliver(Input::Child { child, event });
     let thief = probe.module_link(&uuid, pid + 1);
     assert_eq!(probe.closed.pop(), Some(thief));
     let (module, _) = probe.module_runs();
@@ -458,7 +458,7 @@ fn one_who_comes_before_the_module_does_not_take_its_place() {
 fn a_module_that_lives_on_without_its_link_is_killed() {
     let mut probe = Probe::start(&["echo"]);
     let (module, child) = probe.module("echo");
-    probe.tell(Input::PeerDown { peer: module });
+    probe.deliver(Input::PeerDown { peer: module });
     probe.pass(Duration::from_secs(1));
     assert_eq!(probe.killed, []);
     probe.pass(Duration::from_secs(60));

@@ -178,8 +178,8 @@ fn told<'a>(
     attrs: &'a mut Attrs,
     config: &'a Object,
     env: &'a BTreeMap<String, String>,
-) -> bootstrap::Told<'a> {
-    bootstrap::Told { attrs, config, env }
+) -> bootstrap::Inputs<'a> {
+    bootstrap::Inputs { attrs, config, env }
 }
 
 /// Random bits that nobody can guess: those of a UUID that are not random are at fixed
@@ -209,7 +209,7 @@ fn serve(
     let clients = listen("local", &path, 0o777)?;
     let modules = Path::new(endpoint.trim_start_matches("ipc://"));
     let modules = listen("module", modules, 0o700)?;
-    bootstrap::parent::tell(&setup.attrs, &setup.env)?;
+    bootstrap::parent::notify(&setup.attrs, &setup.env)?;
     let mut reactor = Reactor::new(BrokerNode::new(setup, runtime::rusage))?
         .with_signals(signals)?
         .with_memory(memory, owner)

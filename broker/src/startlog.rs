@@ -34,7 +34,8 @@ impl StartLog {
         self.0 = Some(name);
     }
 
-    /// It is waited for no more. `false` if that was so before.
+    /// Removes a module from the awaited ones; returns true if it was among them. `false`
+    /// if that was so before.
     fn settle(&mut self, name: &str) -> bool {
         self.0.take_if(|sent| *sent == name).is_some()
     }
@@ -72,7 +73,8 @@ impl Broker {
             && self.modules.named("kvs").is_some()
     }
 
-    /// An instance without a log is better than none: failures are told, and that is all.
+    /// An instance without a log is better than none: failures are reported, and that is
+    /// all.
     fn note(
         &mut self,
         cx: &mut Cx<Broker>,

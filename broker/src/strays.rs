@@ -17,7 +17,7 @@ const TOPIC_CHARS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Strays {
     n: u64,
-    /// Those since the last line.
+    /// Strays since the last line.
     unlogged: u64,
     /// Earliest time of the next log line.
     quiet_until: Duration,
@@ -29,12 +29,13 @@ impl Strays {
         self.n
     }
 
-    /// Counts one of which nobody need hear.
+    /// Counts one that need not be logged.
     fn count_only(&mut self) {
         self.n += 1;
     }
 
-    /// Counts one. When a line is due, gives how many went without one before.
+    /// Counts one. When a line is due, returns the number of those that went without one
+    /// before.
     fn count(&mut self, now: Duration) -> Option<u64> {
         self.n += 1;
         if now < self.quiet_until {

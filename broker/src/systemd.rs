@@ -10,12 +10,12 @@ use crate::lifecycle::State;
 
 impl Broker {
     /// The broker is in another state.
-    pub(crate) fn tell_systemd(&mut self, cx: &mut Cx<Broker>) {
+    pub(crate) fn notify_systemd(&mut self, cx: &mut Cx<Broker>) {
         let extend = self.attrs.duration(&BROKER_SD_STOP_TIMEOUT);
         self.send_to_systemd(cx, notice(self.life.state(), extend));
     }
 
-    /// Sends lines of sd_notify(3), if systemd wants to hear of us.
+    /// Sends lines of sd_notify(3), if systemd wants them.
     pub(crate) fn send_to_systemd(&mut self, cx: &mut Cx<Broker>, text: String) {
         if !self.attrs.is_on(&BROKER_SD_NOTIFY) {
             return;

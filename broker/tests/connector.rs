@@ -125,7 +125,7 @@ fn worked_request() -> Vec<u8> {
     bytes
 }
 
-/// Its response, for this user.
+/// Response, for this user.
 fn worked_response() -> Vec<u8> {
     let mut bytes = b"\x12\x00\xee\xff\x00\x00\x00\x38\x00\x08attr.get\x18".to_vec();
     bytes.extend_from_slice(b"{\"value\":\"0\",\"flags\":1}\0\x14\x8e\x01\x02\x0b");

@@ -21,7 +21,7 @@ enum Hint {
     Hostname,
     /// An interface by name.
     Interface(String),
-    /// An IPv4 network: address and how many of its bits count.
+    /// An IPv4 network: address and number of its significant bits.
     Network(Ipv4Addr, u32),
 }
 

@@ -11,7 +11,7 @@ pub struct Card {
     /// Addresses on which it listens for children; empty if it has none.
     #[serde(default)]
     pub uri: Vec<String>,
-    /// Its public key, in Z85.
+    /// Public key, in Z85.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pubkey: Option<String>,
 }

@@ -171,7 +171,7 @@ impl Hosts {
     /// Address on which a rank listens.
     ///
     /// # Errors
-    /// Nothing says where.
+    /// Error of a host without that address.
     pub fn bind_uri(&self, rank: u32) -> Result<&str, String> {
         let host = self.entries.get(rank as usize);
         let uri = host.and_then(|host| host.bind.as_deref());
@@ -181,7 +181,7 @@ impl Hosts {
     /// Address at which a rank is reached.
     ///
     /// # Errors
-    /// Nothing says where.
+    /// Error of a host without that address.
     pub fn connect_uri(&self, rank: u32) -> Result<&str, String> {
         let host = self.entries.get(rank as usize);
         let uri = host.and_then(|host| host.connect.as_deref());

@@ -1,5 +1,5 @@
-//! The way of a launcher: brokers tell each other by PMI where they are and which key they
-//! hold (protocol/20 section 11).
+//! The way of a launcher: brokers exchange their addresses and public keys by PMI
+//! (protocol/20 section 11).
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -15,7 +15,7 @@ use proto::data::{Hostlist, TaskMap, Topology};
 use runtime::Overlay;
 
 use super::card::Card;
-use super::{Begun, Met, Told, Way, address, overlay};
+use super::{Begun, Inputs, Met, Way, address, overlay};
 
 /// Variable of a launcher that starts brokers again on demand.
 const START_URI: &str = "FLUX_START_URI";
@@ -30,7 +30,7 @@ pub struct Launch {
 }
 
 /// Finds our place from the answers of the launcher.
-pub(super) fn begin(told: Told<'_>, mut client: Client) -> anyhow::Result<Begun> {
+pub(super) fn begin(told: Inputs<'_>, mut client: Client) -> anyhow::Result<Begun> {
     let info = client.info().clone();
     let rank = info.rank;
     let scheme = membership::scheme(told.attrs, Scheme::default(), info.size)?;
@@ -118,7 +118,7 @@ impl Launch {
     /// Meets the others.
     pub(super) fn meet(
         self,
-        told: Told<'_>,
+        told: Inputs<'_>,
         rank: u32,
         links: Links,
         rundir: &Path,
@@ -145,7 +145,7 @@ impl Launch {
 }
 
 impl Meeting {
-    fn hold(&mut self, told: Told<'_>, rundir: &Path, uuid: &str) -> anyhow::Result<Overlay> {
+    fn hold(&mut self, told: Inputs<'_>, rundir: &Path, uuid: &str) -> anyhow::Result<Overlay> {
         // The variable may be that of the launcher of an instance further out.
         let is_kept = told.env.contains_key(START_URI) && !self.is_job;
         let pair = own_key(&rundir.join(format!("key-{}", self.rank)), is_kept)?;
@@ -232,7 +232,12 @@ impl Meeting {
     }
 
     /// Where to listen: in the rundir for children on this host, on its address for others.
-    fn endpoints(&self, told: &Told<'_>, host: &str, rundir: &Path) -> anyhow::Result<Vec<String>> {
+    fn endpoints(
+        &self,
+        told: &Inputs<'_>,
+        host: &str,
+        rundir: &Path,
+    ) -> anyhow::Result<Vec<String>> {
         let wants_v6 = told.env.contains_key("FLUX_IPADDR_V6");
         let children = self.links.topology.children(self.rank);
         let here = children.iter().filter(|rank| self.is_here(**rank)).count();

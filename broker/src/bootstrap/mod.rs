@@ -29,7 +29,7 @@ use runtime::link::{Curve, Tcp};
 use hosts::Hosts;
 
 /// Facts known from the start.
-pub struct Told<'a> {
+pub struct Inputs<'a> {
     /// Attributes of the command line; who we are is added to them.
     pub attrs: &'a mut Attrs,
     /// The configuration.
@@ -40,7 +40,7 @@ pub struct Told<'a> {
 
 /// A broker that knows who it is, and has not met the others.
 pub struct Begun {
-    /// Its rank.
+    /// Rank.
     pub rank: u32,
     topology: Topology,
     way: Way,
@@ -67,8 +67,9 @@ pub struct Met {
 /// Finds out who we are.
 ///
 /// # Errors
-/// The launcher, the configuration or an attribute makes it impossible; the text says why.
-pub fn begin(told: Told<'_>, interrupt: Option<OwnedFd>) -> anyhow::Result<Begun> {
+/// The launcher, the configuration or an attribute makes it impossible; the text has the
+/// reason.
+pub fn begin(told: Inputs<'_>, interrupt: Option<OwnedFd>) -> anyhow::Result<Begun> {
     let hosts =
         hosts::read(told.config).map_err(|why| anyhow!("Config file error [bootstrap]: {why}"))?;
     let mut options = pmi::Options {
@@ -94,7 +95,7 @@ impl Begun {
     ///
     /// # Errors
     /// They cannot be found or listened to.
-    pub fn meet(self, told: Told<'_>, rundir: &Path, uuid: &str) -> anyhow::Result<Met> {
+    pub fn meet(self, told: Inputs<'_>, rundir: &Path, uuid: &str) -> anyhow::Result<Met> {
         let links = Links::new(self.topology);
         match self.way {
             Way::Alone => Ok(Met {
@@ -108,7 +109,7 @@ impl Begun {
 }
 
 /// The way of the configuration: everybody has the same certificate and knows all hosts.
-fn configured(told: Told<'_>, hosts: Hosts) -> anyhow::Result<Begun> {
+fn configured(told: Inputs<'_>, hosts: Hosts) -> anyhow::Result<Begun> {
     let hostname = told
         .attrs
         .value(&names::HOSTNAME)
@@ -145,7 +146,7 @@ fn configured(told: Told<'_>, hosts: Hosts) -> anyhow::Result<Begun> {
 }
 
 fn meet_configured(
-    told: Told<'_>,
+    told: Inputs<'_>,
     rank: u32,
     mut links: Links,
     hosts: &Hosts,

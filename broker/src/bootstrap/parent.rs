@@ -1,5 +1,5 @@
-//! A broker that is a job tells the instance that it is a job of where it can be reached, and
-//! which of its nodes it cannot do without (protocol/24 section 7).
+//! A broker that is a job reports to the instance whose job it is its URI, and the nodes that
+//! it cannot do without (protocol/24 section 7).
 //!
 //! The answers are waited for before the broker lives; the socket is there already, so that a
 //! client that reads the URI can connect.
@@ -16,11 +16,12 @@ use proto::job_manager::Memo;
 use proto::{Errno, Refusal};
 use serde_json::json;
 
-/// Says it, if this is the first broker of an instance that is a job.
+/// Reports the URI to the parent, if this is the first broker of an instance that is a
+/// job.
 ///
 /// # Errors
 /// The parent cannot be reached, or does not take the URI.
-pub fn tell(attrs: &Attrs, env: &BTreeMap<String, String>) -> anyhow::Result<()> {
+pub fn notify(attrs: &Attrs, env: &BTreeMap<String, String>) -> anyhow::Result<()> {
     let level = attrs.value(&names::INSTANCE_LEVEL);
     let (Some(uri), Some(job)) = (attrs.value(&names::PARENT_URI), attrs.value(&names::JOBID))
     else {
@@ -115,13 +116,13 @@ mod tests {
     #[test]
     fn an_instance_that_is_no_job_tells_nobody() {
         let env = BTreeMap::new();
-        assert!(tell(&attrs(&[(&names::RANK, "0")]), &env).is_ok());
+        assert!(notify(&attrs(&[(&names::RANK, "0")]), &env).is_ok());
         let of_launcher = [
             (&names::RANK, "0"),
             (&names::INSTANCE_LEVEL, "0"),
             (&names::PARENT_URI, "local:///nonexistent"),
             (&names::JOBID, "ƒ1"),
         ];
-        assert!(tell(&attrs(&of_launcher), &env).is_ok());
+        assert!(notify(&attrs(&of_launcher), &env).is_ok());
     }
 }

@@ -21,7 +21,7 @@ use wire::Message;
 
 use self::held::HeldQueue;
 pub(crate) use self::supervisor::Removal;
-use crate::armed::Armed;
+use crate::disconnect_notices::DisconnectNotices;
 use crate::router::{Call, ModuleId};
 
 /// Where a loaded module's process stands, as we see it.
@@ -29,15 +29,15 @@ use crate::router::{Call, ModuleId};
 enum Stage {
     /// Being started for the first time; loading it is not answered yet.
     Loading,
-    /// It answers requests.
+    /// The module answers requests.
     Running,
-    /// It ended on its own and is being started again.
+    /// The module ended on its own and is being started again.
     Restarting,
-    /// It was asked to stop, or stops by itself.
+    /// The module was asked to stop, or stops by itself.
     Stopping,
-    /// It was asked to stop and will be loaded again.
+    /// The module was asked to stop and will be loaded again.
     Leaving,
-    /// It is waited for until then: it has left and will be loaded again.
+    /// The module is waited for until then: it has left and will be loaded again.
     Away { until: Duration },
 }
 
@@ -50,13 +50,13 @@ struct Loaded {
     stage: Stage,
     status: ModuleStatus,
     child: Option<ChildId>,
-    /// Its process, which leads a process group, as soon as it is known.
+    /// Process, which leads a process group, as soon as it is known.
     pid: Option<i32>,
     loading: Vec<Waiter>,
     removing: Vec<Reply<Remove>>,
     /// The end that it reported itself.
     reported: Option<Result<(), Refusal>>,
-    armed: Armed,
+    notices: DisconnectNotices,
     /// Requests that its last process left unanswered.
     unanswered: Vec<Call>,
     held: HeldQueue,
@@ -130,7 +130,7 @@ impl Modules {
             loading: Vec::new(),
             removing: Vec::new(),
             reported: None,
-            armed: Armed::default(),
+            notices: DisconnectNotices::default(),
             unanswered: Vec::new(),
             held: HeldQueue::default(),
             deferred: false,
@@ -171,7 +171,7 @@ impl Modules {
         found.map(|(id, _)| *id)
     }
 
-    /// Its name.
+    /// Name.
     pub(crate) fn name(&self, id: ModuleId) -> Option<&str> {
         Some(&self.get(id)?.name)
     }
@@ -209,8 +209,8 @@ impl Modules {
         }
     }
 
-    /// Those that are asked with another version of the configuration than this, with their
-    /// names.
+    /// Modules whose last request has another version of the configuration than this, with
+    /// their names.
     pub(crate) fn behind(&self, version: u64) -> Vec<(ModuleId, String)> {
         let behind = self.started().into_iter();
         let is_behind =
@@ -218,7 +218,7 @@ impl Modules {
         behind.filter(|(id, _)| is_behind(id)).collect()
     }
 
-    /// Those that run or are about to.
+    /// Modules that run or are about to.
     pub(crate) fn started(&self) -> Vec<(ModuleId, String)> {
         let running = self.loaded.iter();
         let running =
@@ -271,7 +271,7 @@ impl Modules {
         })
     }
 
-    /// Their processes.
+    /// Processes.
     pub(crate) fn processes(&self) -> impl Iterator<Item = (ChildId, Process)> {
         self.loaded.values().filter_map(|module| {
             let (child, pid) = (module.child?, module.pid?);

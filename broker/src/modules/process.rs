@@ -20,30 +20,31 @@ const FIRST_WAIT_MS: u64 = 10;
 pub(super) enum Then {
     /// Unload it for good.
     Unload,
-    /// It waits for this module, which it needs.
+    /// The module waits for this module, which it needs.
     Park(&'static str),
-    /// It is started again after a while.
+    /// The module is started again after a while.
     Start(Duration),
-    /// It is waited for: it will be loaded again.
+    /// The module is waited for: it will be loaded again.
     Await,
-    /// It has ended so often in a row.
+    /// The module has ended N times in a row.
     GiveUp(usize),
 }
 
 /// Handling of a request for a module.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// It is handed to the process, or waits for its link.
+    /// The message is handed to the process, or waits for its link.
     Hand,
-    /// It waits for the next process.
+    /// The message waits for the next process.
     Hold,
-    /// It is answered with this, and a text.
+    /// The message is answered with this, and a text.
     Refuse(Errno, Option<&'static str>),
 }
 
 impl Loaded {
     /// Handling of a request at this moment. `is_urgent` ones do not wait for a module
-    /// that is being started again; `has_link` says whether its process can be spoken to.
+    /// that is being started again; `has_link` is true if its process can receive
+    /// messages.
     pub(super) fn way(&self, is_urgent: bool, has_link: bool) -> Way {
         match self.stage {
             _ if self.deferred => Way::Hold,
@@ -115,7 +116,8 @@ impl Loaded {
         })
     }
 
-    /// Notes that the process has ended unasked; says how many have in a row.
+    /// Notes that the process has ended unasked; returns the number of such ends in a
+    /// row.
     fn count_end(&mut self, now: Duration) -> usize {
         if self.useful {
             self.restarted_at.clear();

@@ -54,11 +54,11 @@ impl Stage {
         self.probe.say(self.operator, remove.to_message(1));
     }
 
-    /// Its process ends, and who removed it is told.
+    /// The process ends, and the client that removed it is answered.
     fn ends(&mut self) {
         let event = ChildEvent::Exited { status: 0 };
         let child = self.child;
-        self.probe.tell(Input::Child { child, event });
+        self.probe.deliver(Input::Child { child, event });
         let removed = self.probe.heard(self.operator).expect("an answer");
         assert_eq!(outcome(&removed).0, 0);
     }
@@ -178,7 +178,7 @@ fn who_removes_it_for_good_meanwhile_has_the_last_word() {
     stage.ask("echo.hello", 3);
     let event = ChildEvent::Exited { status: 0 };
     let child = stage.child;
-    stage.probe.tell(Input::Child { child, event });
+    stage.probe.deliver(Input::Child { child, event });
     stage.ask("echo.hello", 4);
     let answers = stage.answers();
     assert_eq!(answers[0], (3, 38), "{answers:?}");

@@ -25,14 +25,14 @@ use crate::router::{Hop, ModuleId, Past, Stop};
 /// Removal of a module.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Removal {
-    /// It is killed instead of asked.
+    /// The module is killed instead of asked.
     pub kill: bool,
-    /// It will be loaded again: requests for it wait.
+    /// The module will be loaded again: requests for it wait.
     pub returns: bool,
 }
 
 impl Broker {
-    /// Loads a module. Those who wait are told when it runs or has failed.
+    /// Loads a module. Those who wait are answered when it runs or has failed.
     pub(crate) fn load(&mut self, cx: &mut Cx<Broker>, request: Load, waiter: Waiter) {
         let search = self.env.get("FLUX_MODULE_PATH").cloned();
         let path = request.path.clone();
@@ -44,7 +44,7 @@ impl Broker {
                     let name = request.name.clone();
                     let name = name.unwrap_or_else(|| crate::files::module_name(&request.path));
                     core.give_up_away(cx, &name);
-                    core.tell_loader(cx, waiter, Err(refusal));
+                    core.notify_loader(cx, waiter, Err(refusal));
                 }
             },
         );
@@ -60,10 +60,10 @@ impl Broker {
             .router
             .check_service_name(&name, self.owner, proto::Role::OWNER);
         if let Err(errno) = checked {
-            return self.tell_loader(cx, waiter, Err(Refusal::bare(errno)));
+            return self.notify_loader(cx, waiter, Err(Refusal::bare(errno)));
         }
         if self.router.provider(&name).is_some() {
-            return self.tell_loader(cx, waiter, Err(Refusal::bare(Errno::EEXIST)));
+            return self.notify_loader(cx, waiter, Err(Refusal::bare(Errno::EEXIST)));
         }
         let id = self.modules.add(&name, path, request, cx.now().mono);
         if let Some(module) = self.modules.get_mut(id) {
@@ -146,7 +146,7 @@ impl Broker {
                     tracing::info!("module {} is back", module.name);
                 }
                 for waiter in std::mem::take(&mut module.loading) {
-                    self.tell_loader(cx, waiter, Ok(()));
+                    self.notify_loader(cx, waiter, Ok(()));
                 }
                 self.give_config_before_all_else(cx, id);
                 self.release_held(cx, id);
@@ -218,7 +218,7 @@ impl Broker {
             Ok(()) => {}
         }
         // Others hear of the end before anything the successor may say.
-        for message in std::mem::take(&mut module.armed).fire() {
+        for message in std::mem::take(&mut module.notices).into_messages() {
             cx.send(message);
         }
         let hop = Hop::Module(id);
@@ -376,7 +376,7 @@ impl Broker {
             if let (Waiter::Stage(name), true) = (&waiter, has_withdrawn) {
                 self.life.give_up(name);
             }
-            self.tell_loader(cx, waiter, loaded.clone());
+            self.notify_loader(cx, waiter, loaded.clone());
         }
         for reply in module.removing {
             reply.send(cx, Ok(Empty));
@@ -384,7 +384,7 @@ impl Broker {
         self.stage_module_gone(cx, &module.name);
     }
 
-    fn tell_loader(&mut self, cx: &mut Cx<Broker>, waiter: Waiter, result: Result<(), Refusal>) {
+    fn notify_loader(&mut self, cx: &mut Cx<Broker>, waiter: Waiter, result: Result<(), Refusal>) {
         match waiter {
             Waiter::Client(reply) => reply.send(cx, result.map(|()| Empty)),
             Waiter::Stage(name) => self.stage_module_loaded(cx, name, result),

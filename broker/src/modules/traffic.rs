@@ -27,8 +27,10 @@ impl Broker {
         let sender = Identity::new(identity);
         let id = self.module_of(sender.as_ref());
         let Some((id, module)) = id.and_then(|id| Some((id, self.modules.get(id)?))) else {
-            tracing::error!("process of group {group} is not a module of this broker: link \
-                closed");
+            tracing::error!(
+                "process of group {group} is not a module of this broker: link \
+                closed"
+            );
             return cx.output(Output::Close { peer });
         };
         // The identity stands in the module's environment, for all of its user to read.
@@ -38,7 +40,10 @@ impl Broker {
             return cx.output(Output::Close { peer });
         }
         if self.router.peer_of(Hop::Module(id)).is_some() {
-            tracing::error!("module {} has a link already: closed another one", module.name);
+            tracing::error!(
+                "module {} has a link already: closed another one",
+                module.name
+            );
             return cx.output(Output::Close { peer });
         }
         if module.stage == Stage::Stopping {
@@ -138,7 +143,7 @@ impl Broker {
         }
         // Ours are answered by the broker itself, which needs no telling.
         let is_request = matches!(message.kind, Kind::Request { .. });
-        if is_request && !message.topic().starts_with("module.") && !module.armed.arm(&message) {
+        if is_request && !message.topic().starts_with("module.") && !module.notices.note(&message) {
             return self.refuse(cx, message, Stop::full(TOO_MANY_SERVICES));
         }
         self.route(cx, hop, message);

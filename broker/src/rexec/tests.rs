@@ -41,7 +41,7 @@ impl Play {
 
     fn child(&mut self, number: &str, event: ChildEvent) {
         let child = self.children[number.parse::<usize>().unwrap() - 1];
-        self.probe.tell(Input::Child { child, event });
+        self.probe.deliver(Input::Child { child, event });
     }
 
     fn exec(&mut self, who: &str, stream: u8, flags: &str, words: &[&str]) {
@@ -115,13 +115,13 @@ impl Play {
             }
             [state @ ("behind" | "ahead"), who] => {
                 let (peer, is_behind) = (self.clients[who], *state == "behind");
-                self.probe.tell(Input::PeerFlow { peer, is_behind });
+                self.probe.deliver(Input::PeerFlow { peer, is_behind });
             }
             ["leaves", who] => {
                 let peer = self.clients[who];
-                self.probe.tell(Input::PeerDown { peer });
+                self.probe.deliver(Input::PeerDown { peer });
             }
-            ["shutdown"] => self.probe.tell(Input::Signal(15)),
+            ["shutdown"] => self.probe.deliver(Input::Signal(15)),
             ["pass", seconds] => {
                 let seconds = seconds.parse().unwrap();
                 self.probe.pass(Duration::from_secs(seconds));

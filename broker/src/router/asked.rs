@@ -23,7 +23,7 @@ pub(super) struct Asked {
 /// Handling of a response.
 #[derive(Debug)]
 pub(super) enum Kept {
-    /// It waits.
+    /// The answer is waited for.
     Waits,
     /// There is nothing to wait for.
     Known(Message),

@@ -3,9 +3,10 @@
 //!
 //! A broker is sent only events that a client on it or below it has subscribed to; it
 //! requests them from its parent, and the parent from its own. The first who wants a topic
-//! is answered when all of them know, so it gets every event that is published after it was
-//! told so, by whomever (`asked.rs`). Numbers that are missing below rank 0 were not wanted;
-//! links lose nothing as long as they hold, and a broker whose link does not hold ends.
+//! is answered when all of them know, so it gets every event that is published after that
+//! answer, by any client (`asked.rs`). Numbers that are missing below rank 0 were not
+//! wanted; links lose nothing as long as they hold, and a broker whose link does not hold
+//! ends.
 
 use proto::Method;
 use proto::event::{Subscribe, Unsubscribe};
@@ -125,7 +126,7 @@ impl Router {
         Ok(())
     }
 
-    /// Somebody on this broker or below wants these events: the first is told above.
+    /// A client on this broker or below wants these events: the first is reported above.
     fn want(&mut self, topic: &str) {
         if self.place.rank == 0 {
             return;
@@ -150,7 +151,7 @@ impl Router {
         }
     }
 
-    /// Tells the parent, which has just come, all that is wanted here.
+    /// Sends the parent, which has just come, all subscriptions of this broker.
     pub(super) fn ask_parent_all(&mut self) {
         let topics = self.wanted.topics().map(|(topic, _)| topic.to_owned());
         for topic in topics.collect::<Vec<_>>() {
@@ -187,7 +188,7 @@ impl Router {
     }
 
     /// The parent, or a broker in its place, has answered that a subscription is known from
-    /// there on up. Says whether the response is one of that kind.
+    /// there on up. Returns true if the response is one of that kind.
     pub(super) fn hears_of_asked(&mut self, response: &Message) -> bool {
         let is_ours = response.last_route().is_none() && response.topic() == Subscribe::TOPIC;
         if !is_ours {
@@ -203,7 +204,7 @@ impl Router {
         true
     }
 
-    /// There is no parent to hear from any more.
+    /// There is no parent to receive from any more.
     pub(super) fn ask_no_more(&mut self) {
         self.asked.all_heard();
         self.pass_answers();

@@ -62,7 +62,7 @@ pub enum Out {
     Orphan(Orphaned),
     /// A control message has come over the link to another broker.
     Control {
-        /// That link.
+        /// The link where the message came from.
         from: Hop,
         /// The message.
         message: Message,
@@ -93,7 +93,7 @@ pub struct Stop<'a> {
     pub outcome: Outcome,
     /// The number of the answer.
     pub errno: Errno,
-    /// Its text.
+    /// Text.
     pub text: Option<&'a str>,
 }
 
@@ -130,7 +130,7 @@ impl Stop<'_> {
         }
     }
 
-    /// It has expired.
+    /// The request has expired.
     pub fn expired() -> Stop<'static> {
         Stop {
             cause: Some(Cause::Expired),

@@ -155,7 +155,7 @@ impl Router {
         }
         let asked = self.pending.requester_left(hop);
         if hop.is_broker() {
-            self.tell_of_end(asked);
+            self.answer_ended(asked);
         }
         let text = match hop {
             Hop::Client(_) => Some(PROVIDER_LEFT),
@@ -174,7 +174,7 @@ impl Router {
 
     /// Sends a disconnect request for each sender and service among `asked`, whose
     /// senders cannot be reached any more (protocol/01 section 6.2).
-    fn tell_of_end(&mut self, asked: Vec<(Hop, Call)>) {
+    fn answer_ended(&mut self, asked: Vec<(Hop, Call)>) {
         let mut told = BTreeSet::new();
         for (provider, call) in asked {
             let mut message = call.request;

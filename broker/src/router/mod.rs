@@ -2,8 +2,8 @@
 //! protocol/01 section 4, protocol/20 section 5).
 //!
 //! Input is a message with the hop by which it came, output is a list of actions, in order
-//! ([`Router::poll`]). The router knows no clock but is told the time, knows no payload, and
-//! never waits: messages that have to wait for a module wait with the supervisor.
+//! ([`Router::poll`]). The router knows no clock but is given the time, knows no payload,
+//! and never waits: messages that have to wait for a module wait with the supervisor.
 //!
 //! A broker treats its children like its modules: it puts their identity on the requests
 //! that they send, its own on those that it gives them, and takes both off again. So a
@@ -46,11 +46,11 @@ use subscriptions::Subscriptions;
 /// Place of a broker in the tree.
 #[derive(Debug)]
 pub struct Place {
-    /// Its rank.
+    /// Rank.
     pub rank: u32,
     /// The tree.
     pub topology: Topology,
-    /// Its name on route stacks.
+    /// Name on route stacks.
     pub identity: Identity,
     /// User id of the instance owner.
     pub owner: u32,
@@ -160,8 +160,8 @@ impl Router {
         }
     }
 
-    /// Takes in a message that has come by `from`.
-    pub fn take_in(&mut self, from: Hop, mut message: Message) {
+    /// Receives a message that has come by `from`.
+    pub fn receive(&mut self, from: Hop, mut message: Message) {
         if self.stamp(from, &mut message) {
             self.route(from, message);
         }

@@ -27,7 +27,8 @@ pub(crate) enum Path {
     Expired,
     /// The last answer has passed.
     Answered,
-    /// The provider is lost; the requester has been told, or another provider was asked.
+    /// The provider is lost; the requester has been answered, or another provider was
+    /// asked.
     Lost,
     /// The late answer has arrived.
     Closed,
@@ -87,7 +88,10 @@ impl Tombstone {
             Path::Expired => (Cause::Expired, "the deadline of the request has passed"),
             Path::Left => (Cause::AfterClose, "the requester has disconnected"),
             Path::Answered => (Cause::AfterClose, "the request was answered already"),
-            Path::Lost => (Cause::AfterClose, "another provider has answered the request"),
+            Path::Lost => (
+                Cause::AfterClose,
+                "another provider has answered the request",
+            ),
             Path::Open | Path::Closed => (Cause::AfterClose, "it is not the first too late"),
         }
     }
@@ -96,7 +100,7 @@ impl Tombstone {
 /// One entry: the key, and below it how far the way is, who was asked, and when it became so.
 type Slot = [u64; 2];
 
-/// Those that are remembered.
+/// The last ways back that are not open any more.
 #[derive(Debug)]
 pub(super) struct Tombstones {
     sets: Vec<[Slot; TOMBSTONE_WAYS]>,
@@ -181,7 +185,7 @@ fn key_of(message: &Message) -> u64 {
     hasher.finish()
 }
 
-/// Tells providers apart, well enough.
+/// Tag that distinguishes providers, well enough.
 fn tag_of(provider: Hop) -> u32 {
     let mut hasher = FxHasher::default();
     provider.hash(&mut hasher);

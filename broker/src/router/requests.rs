@@ -196,7 +196,8 @@ impl Router {
         self.route_response(Hop::Here, response);
     }
 
-    /// Says that a request goes no further. One that only takes another back is none to miss.
+    /// Records that a request goes no further. One that only takes another back is none to
+    /// miss.
     fn note_orphan(&mut self, request: &Message, stop: Stop<'_>) {
         let method = topic::method_of(request.topic());
         let Some(cause) = stop

@@ -25,19 +25,19 @@ fn get(core: &mut Broker, _: &mut Cx<Broker>, _: &Peer, req: Get) -> Result<Valu
 fn set(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Set) -> Result<Empty, SetError> {
     let force = req.force.unwrap_or(false);
     core.attrs.set(&req.name, &req.value, force)?;
-    core.tell_modules(cx, &req.name, Some(req.value));
+    core.notify_modules(cx, &req.name, Some(req.value));
     Ok(Empty)
 }
 
 fn rm(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Rm) -> Result<Empty, RmError> {
     core.attrs.rm(&req.name)?;
-    core.tell_modules(cx, &req.name, None);
+    core.notify_modules(cx, &req.name, None);
     Ok(Empty)
 }
 
 impl Broker {
     /// Sends modules a changed attribute, if it is one of those.
-    fn tell_modules(&mut self, cx: &mut Cx<Broker>, name: &str, value: Option<String>) {
+    fn notify_modules(&mut self, cx: &mut Cx<Broker>, name: &str, value: Option<String>) {
         if !is_told(name) {
             return;
         }

@@ -141,7 +141,7 @@ impl Broker {
         let Some(name) = left.pop_front() else {
             self.attrs = self.attrs_under(&new);
             self.set_config(new);
-            self.config_watchers.tell_if(cx, &self.config, |()| true);
+            self.config_watchers.notify_if(cx, &self.config, |()| true);
             return self.bring_config_up_to_date(cx, done);
         };
         let request = config_reload(&name, &new);

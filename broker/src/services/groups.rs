@@ -35,7 +35,7 @@ fn join(
     }
     let joined = core.groups.join(&name, rank, from.sender.clone());
     joined.map_err(|_| MemberError::TooMany)?;
-    core.tell_followers(cx, &name);
+    core.notify_followers(cx, &name);
     Ok(Empty)
 }
 
@@ -53,7 +53,7 @@ fn leave(
         return Err(MemberError::NotJoined(rank, name));
     }
     core.groups.leave(&name, rank);
-    core.tell_followers(cx, &name);
+    core.notify_followers(cx, &name);
     Ok(Empty)
 }
 
@@ -70,7 +70,7 @@ fn get(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, request: Get, mut strea
     }
 }
 
-/// A child tells of its subtree, and of no other rank.
+/// A child reports its subtree, and no other rank.
 fn update(
     core: &mut Broker,
     cx: &mut Cx<Broker>,
@@ -94,7 +94,7 @@ fn update(
             let changed = core.groups.change(name, &change.ranks, change.set);
             changed.map_err(|_| UpdateError::TooMany)?;
         }
-        core.tell_followers(cx, name);
+        core.notify_followers(cx, name);
     }
     Ok(Empty)
 }
@@ -113,7 +113,7 @@ impl Broker {
         if self.groups.change(name, &IdSet::from(rank), set).is_err() {
             tracing::error!("too many groups: no room for group {name}");
         }
-        self.tell_followers(cx, name);
+        self.notify_followers(cx, name);
     }
 
     /// Removes a child and all below it from the groups.
@@ -128,7 +128,7 @@ impl Broker {
         let mut ranks = IdSet::new();
         below.into_iter().for_each(|rank| ranks.insert(rank));
         for name in self.groups.lose(&ranks) {
-            self.tell_followers(cx, &name);
+            self.notify_followers(cx, &name);
         }
     }
 
@@ -140,7 +140,7 @@ impl Broker {
         let rank = self.router.rank();
         for name in self.groups.joined_by(gone) {
             self.groups.leave(&name, rank);
-            self.tell_followers(cx, &name);
+            self.notify_followers(cx, &name);
         }
     }
 
@@ -162,11 +162,11 @@ impl Broker {
         }
     }
 
-    fn tell_followers(&mut self, cx: &mut Cx<Broker>, name: &str) {
+    fn notify_followers(&mut self, cx: &mut Cx<Broker>, name: &str) {
         let members = self.groups.members(name);
         let reply = Members { members };
         self.followers
-            .tell_if(cx, &reply, |followed| followed == name);
+            .notify_if(cx, &reply, |followed| followed == name);
         if name == proto::groups::ONLINE {
             self.online_changed(cx, &reply.members);
         }

@@ -82,7 +82,7 @@ fn stats_get(core: &mut Broker, _: &mut Cx<Broker>, _: &Peer, _: StatsGet) -> Re
 }
 
 impl Broker {
-    /// Takes in one line, and sends it where it belongs.
+    /// Receives one line, and sends it where it belongs.
     fn log_line(&mut self, cx: &mut Cx<Broker>, origin: Origin, text: &str) {
         let Some(line) = Line::parse(text) else {
             return;
@@ -114,7 +114,7 @@ impl Broker {
     fn remember_line(&mut self, cx: &mut Cx<Broker>, text: &str) {
         let size = self.attrs.number(&names::LOG_RING_SIZE);
         let bytes = self.log.add(text, u64::try_from(size).unwrap_or(0));
-        self.dmesg.tell_bytes(cx, &bytes);
+        self.dmesg.notify_bytes(cx, &bytes);
     }
 
     /// Nobody waits for the parent. Before it has let us in, lines are kept; without it they

@@ -94,7 +94,7 @@ fn status(
     Ok(Empty)
 }
 
-/// The end that a module tells of. An error number that is none is EIO.
+/// The end that a module reports. An error number that is none is EIO.
 fn reported(errnum: Option<i64>, errstr: Option<String>) -> Result<(), Refusal> {
     match u32::try_from(errnum.unwrap_or(0)) {
         Ok(0) => Ok(()),

@@ -96,7 +96,7 @@ impl Broker {
             ..tap.filter.describe(message, message.topic())
         };
         let shown = |tap: &Tap| wants(tap).then(|| describe(tap));
-        self.traces.tell_each(cx, shown);
+        self.traces.notify_each(cx, shown);
     }
 }
 
@@ -133,11 +133,11 @@ mod tests {
     use crate::probe::{OWNER, Probe, json};
 
     /// Checks the messages of a program's call shown to a listener with this filter.
-    fn check(wish: &str, expect: &[(&str, &str)]) {
+    fn check(filter: &str, expect: &[(&str, &str)]) {
         let mut probe = Probe::start(&[]);
         let listener = probe.client(OWNER);
         let mut request = Message::request("module.trace", 7);
-        request.set_payload(json(wish));
+        request.set_payload(json(filter));
         request.set_flag(Flags::STREAMING, true);
         probe.say(listener, request);
         let program = probe.client(OWNER);
@@ -152,7 +152,7 @@ mod tests {
             .iter()
             .map(|(p, t)| (p.as_str(), t.as_str()))
             .collect();
-        assert_eq!(shown, expect, "{wish}");
+        assert_eq!(shown, expect, "{filter}");
     }
 
     #[test]

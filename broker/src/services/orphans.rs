@@ -16,7 +16,7 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
 
 fn list(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: List, mut stream: Stream<List>) {
     // Earlier records go to present followers, and are in the list.
-    core.tell_of_orphans(cx);
+    core.report_orphans(cx);
     for batch in core.orphans.batches() {
         stream.send(cx, &batch);
     }

@@ -108,7 +108,7 @@ fn stats_get(
     })
 }
 
-/// It is said over the link, before there is a route: see `tree/admit.rs`.
+/// The message is sent over the link, before there is a route: see `tree/admit.rs`.
 fn hello(_: &mut Broker, _: &mut Cx<Broker>, _: &Peer, _: Hello) -> Result<Welcome, HelloError> {
     Err(HelloError::NotOwner)
 }

@@ -52,7 +52,7 @@ impl Broker {
             return;
         };
         let timestamp = cx.now().wall;
-        self.link_traces.tell_each(cx, |tap: &Tap| {
+        self.link_traces.notify_each(cx, |tap: &Tap| {
             let is_wanted = (tap.rank < 0 || tap.rank == rank) && tap.filter.wants(message, &topic);
             is_wanted.then(|| Traced {
                 timestamp,

@@ -81,7 +81,7 @@ impl Shutdown {
         }
     }
 
-    /// Tells the end. `false` if nobody waits for it.
+    /// Sends the end. `false` if nobody waits for it.
     pub(crate) fn end(&mut self, cx: &mut Cx<Broker>) -> bool {
         let stream = self.0.as_mut().and_then(|request| request.stream.take());
         let is_watched = stream.is_some();

@@ -62,7 +62,7 @@ pub(crate) struct Watchers {
 
 impl Watchers {
     /// The broker has come to this state.
-    pub(crate) fn tell(&mut self, cx: &mut Cx<Broker>, state: State) {
+    pub(crate) fn notify(&mut self, cx: &mut Cx<Broker>, state: State) {
         if state >= State::Run {
             for reply in std::mem::take(&mut self.waiting) {
                 match state {
@@ -104,7 +104,7 @@ fn post(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Post) -> Result<E
     Ok(Empty)
 }
 
-/// Not set in a broker that systemd has not started: then there is nobody to tell.
+/// Not set in a broker that systemd has not started: then there is nobody to notify.
 fn sd_notify(
     core: &mut Broker,
     cx: &mut Cx<Broker>,

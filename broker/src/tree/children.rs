@@ -77,14 +77,14 @@ impl Children {
         self.children.iter().map(|(rank, child)| (*rank, child))
     }
 
-    /// Those that are there.
+    /// Ranks of the children that are online.
     pub fn online(&self) -> impl Iterator<Item = u32> {
         let online = self.iter().filter(|(_, child)| child.status.is_online());
         online.map(|(rank, _)| rank)
     }
 
-    /// Something happens to a child. Says whether that is news; a step that does not fit
-    /// is none.
+    /// Something happens to a child. Returns true if that is news; a step that does not
+    /// fit is none.
     pub fn step(&mut self, rank: u32, step: Step, now: Duration) -> bool {
         let Some(child) = self.children.get_mut(&rank) else {
             return false;
@@ -118,7 +118,7 @@ impl Children {
     }
 
     /// Something came from a child. Says whether it was silent for too long before.
-    pub fn hear(&mut self, rank: u32, now: Duration) -> Option<Silence> {
+    pub fn receive(&mut self, rank: u32, now: Duration) -> Option<Silence> {
         let child = self.children.get_mut(&rank)?;
         let lasted = now.saturating_sub(child.heard);
         child.heard = now;
@@ -129,13 +129,13 @@ impl Children {
         })
     }
 
-    /// We were not there for a while, so that we could not hear anybody: all clocks begin
-    /// again.
+    /// We were not there for a while, so that we could not receive anything: all clocks
+    /// begin again.
     pub fn forgive(&mut self, now: Duration) {
         self.amnesty = now;
     }
 
-    /// Those that begin to be silent for longer than `max`.
+    /// Children that begin to be silent for longer than `max`.
     pub fn find_silent(&mut self, max: Duration, now: Duration) -> Vec<Silence> {
         if max.is_zero() {
             return Vec::new();
@@ -245,8 +245,8 @@ mod tests {
             (1, 1, at(31))
         );
         assert_eq!(children.find_silent(at(30), at(40)), []);
-        assert_eq!(children.hear(1, at(50)).map(|s| s.lasted), Some(at(50)));
-        assert_eq!(children.hear(1, at(51)), None);
+        assert_eq!(children.receive(1, at(50)).map(|s| s.lasted), Some(at(50)));
+        assert_eq!(children.receive(1, at(51)), None);
         assert_eq!(children.find_silent(Duration::ZERO, at(500)), []);
     }
 

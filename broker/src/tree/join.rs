@@ -110,7 +110,7 @@ impl Broker {
         self.post(cx, Event::ParentReady);
     }
 
-    /// Hears of every state that the parent enters.
+    /// Follows every state that the parent enters.
     fn follow_parent(&mut self, cx: &mut Cx<Broker>) {
         let Some(parent) = self.router.topology().parent(self.router.rank()) else {
             return;

@@ -16,7 +16,7 @@ use crate::lifecycle::{Event, State};
 const GOODBYE_WAIT_S: u64 = 60;
 
 impl Broker {
-    /// Waits for the children, who have heard of our state.
+    /// Waits for the children, which have received our state.
     pub(crate) fn enter_shutdown(&mut self, cx: &mut Cx<Broker>) {
         if self.tree.children.online().next().is_none() {
             return self.post(cx, Event::ChildrenNone);
@@ -65,8 +65,8 @@ impl Broker {
         }
     }
 
-    /// Says goodbye to the parent; `false` if there is none to say it to.
-    pub(crate) fn say_goodbye(&mut self, cx: &mut Cx<Broker>) -> bool {
+    /// Sends goodbye to the parent; `false` if there is none.
+    pub(crate) fn send_goodbye(&mut self, cx: &mut Cx<Broker>) -> bool {
         let parent = self.router.topology().parent(self.router.rank());
         let (Some(parent), Parent::Here) = (parent, self.tree.parent) else {
             return false;

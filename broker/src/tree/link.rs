@@ -6,15 +6,15 @@ use proto::overlay::Status;
 /// Something that happens to a child, as its parent sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It has been let in, and says how its subtree is.
+    /// The child has been let in, and reports the status of its subtree.
     Hello(Status),
-    /// It says how its subtree is now.
+    /// The child reports the present status of its subtree.
     Says(Status),
-    /// It has said goodbye.
+    /// The child has said goodbye.
     Goodbye,
-    /// Its connection is lost.
+    /// The connection is lost.
     Break,
-    /// We do not hear it any more, because a user wants so.
+    /// We do not listen to it any more, because a user wants so.
     CutOff,
 }
 
@@ -39,22 +39,22 @@ pub(crate) enum Parent {
     Joining,
     /// We are let in.
     Here,
-    /// It was lost, or we have left.
+    /// The parent was lost, or we have left.
     Gone,
 }
 
 /// Something that happens between us and our parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Climb {
-    /// It has let us in.
+    /// The parent has let us in.
     Welcome,
-    /// It has said why it does not let us in.
+    /// The parent has sent the reason for which it does not let us in.
     Refusal,
-    /// It has cut us off.
+    /// The parent has cut us off.
     CutOff,
-    /// Its connection is lost.
+    /// The connection is lost.
     Break,
-    /// It has heard our goodbye.
+    /// The parent has received our goodbye.
     Goodbye,
 }
 

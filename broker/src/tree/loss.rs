@@ -40,7 +40,7 @@ impl Broker {
         self.children_changed(cx, rank);
     }
 
-    /// Cuts a child off: it is told, and not heard any more.
+    /// Cuts a child off: it is notified, and its messages are ignored.
     pub(crate) fn cut_off(&mut self, cx: &mut Cx<Broker>, rank: u32) {
         let peer = self.router.peer_of(Hop::Child(rank));
         self.control_child(cx, rank, control::DISCONNECT);
@@ -69,8 +69,10 @@ impl Broker {
                 let name = self.tree.name(parent.unwrap_or(0));
                 match self.life_state() {
                     State::Join => tracing::error!("rank {} disconnected", parent.unwrap_or(0)),
-                    _ => tracing::error!("{name} is lost: this broker and those below it shut \
-                        down"),
+                    _ => tracing::error!(
+                        "{name} is lost: this broker and those below it shut \
+                        down"
+                    ),
                 }
             }
             self.fail();
@@ -80,7 +82,7 @@ impl Broker {
 
     /// A child is another than before: all that follows from it.
     pub(crate) fn children_changed(&mut self, cx: &mut Cx<Broker>, rank: u32) {
-        self.tell_monitors_of(cx, rank);
+        self.notify_monitors_of(cx, rank);
         if let Some(status) = self.tree.children.changed(cx.now().mono)
             && self.tree.parent == Parent::Here
         {
@@ -111,7 +113,7 @@ impl Broker {
         }
     }
 
-    pub(super) fn tell_monitors_of(&mut self, cx: &mut Cx<Broker>, rank: u32) {
+    pub(super) fn notify_monitors_of(&mut self, cx: &mut Cx<Broker>, rank: u32) {
         let Some(state) = self.child_state(rank) else {
             return;
         };

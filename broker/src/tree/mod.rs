@@ -59,7 +59,7 @@ impl Links {
 struct Stranger {
     identity: String,
     key: String,
-    /// Its hello, while we are not ready ourselves.
+    /// Hello, while we are not ready ourselves.
     hello: Option<Message>,
 }
 
@@ -67,7 +67,7 @@ struct Stranger {
 pub(crate) struct Tree {
     pub(crate) children: Children,
     pub(crate) parent: Parent,
-    /// State of the parent, by number, once it has told us.
+    /// State of the parent, by number, once it has sent it.
     pub(crate) parent_state: Option<i64>,
     keys: BTreeMap<u32, String>,
     parent_uri: String,
@@ -111,7 +111,7 @@ impl Tree {
         }
     }
 
-    /// A rank with its host, as users are told of it: `HOST (rank N)`.
+    /// A rank with its host, as users see it: `HOST (rank N)`.
     pub(crate) fn name(&self, rank: u32) -> String {
         let host = self.hosts.get(rank as usize).unwrap_or("?");
         format!("{host} (rank {rank})")
@@ -127,7 +127,7 @@ impl Tree {
         self.hosts = hosts;
     }
 
-    /// Something happens between us and our parent. Says whether it fits.
+    /// Something happens between us and our parent. Returns true if it fits.
     fn climb(&mut self, step: Climb) -> bool {
         let next = link::climb(self.parent, step);
         self.parent = next.unwrap_or(self.parent);

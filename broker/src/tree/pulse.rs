@@ -70,8 +70,8 @@ impl Broker {
     }
 
     /// Something has come from a child.
-    pub(crate) fn hear_child(&mut self, cx: &mut Cx<Broker>, rank: u32) {
-        if let Some(silence) = self.tree.children.hear(rank, cx.now().mono) {
+    pub(crate) fn receive_from_child(&mut self, cx: &mut Cx<Broker>, rank: u32) {
+        if let Some(silence) = self.tree.children.receive(rank, cx.now().mono) {
             let (name, lasted) = (self.tree.name(rank), fsd(silence.lasted));
             tracing::error!("broker on {name} is responsive now after {lasted}");
             self.set_torpid(cx, rank, false);
@@ -79,7 +79,7 @@ impl Broker {
     }
 
     fn set_torpid(&mut self, cx: &mut Cx<Broker>, rank: u32, is_torpid: bool) {
-        self.tell_monitors_of(cx, rank);
+        self.notify_monitors_of(cx, rank);
         self.change_group(cx, proto::groups::TORPID, rank, is_torpid);
     }
 

@@ -11,7 +11,7 @@ use crate::core::Broker;
 use crate::lifecycle::{Event, State};
 
 impl Broker {
-    /// We are ready: so the others are told, and rank 0 waits for enough of them.
+    /// We are ready: the others are notified, and rank 0 waits for enough of them.
     pub(crate) fn enter_quorum(&mut self, cx: &mut Cx<Broker>) {
         if self.tree.parent == Parent::Gone {
             // It was lost while we were not ready.

@@ -92,7 +92,7 @@ fn child_up(probe: &mut Probe) {
         identity: "b3".to_owned(),
         key: "key".to_owned(),
     };
-    probe.tell(Input::PeerUp { peer: CHILD, kind });
+    probe.deliver(Input::PeerUp { peer: CHILD, kind });
 }
 
 /// Rank 3 says this and is answered so.
@@ -190,7 +190,7 @@ fn what_a_child_does_is_seen_and_told_to_the_parent() {
     // A child cannot say that it is not there.
     let absurd = |probe: &mut Probe| control(probe, control::STATUS, Status::Lost);
     check_child(absurd, full, &[]);
-    let lost = |probe: &mut Probe| probe.tell(Input::PeerDown { peer: CHILD });
+    let lost = |probe: &mut Probe| probe.deliver(Input::PeerDown { peer: CHILD });
     let gone = (Status::Lost, Some("lost connection"));
     check_child(lost, gone, &["control 1 3"]);
     let leaves = |probe: &mut Probe| {
@@ -208,7 +208,7 @@ fn what_a_child_does_is_seen_and_told_to_the_parent() {
         let (peer, identity) = (PeerId(78), "b3-again".to_owned());
         let key = "key".to_owned();
         let kind = PeerKind::Child { identity, key };
-        probe.tell(Input::PeerUp { peer, kind });
+        probe.deliver(Input::PeerUp { peer, kind });
         let uuid = "b3-again".to_owned();
         said(probe, CHILD);
         probe.say(peer, request(&Hello { uuid, ..hello() }));
@@ -231,7 +231,7 @@ fn check_parent(enters: Option<State>, does: Option<Input>, expect: State) {
         probe.say(PeerId::PARENT, answer);
     }
     if let Some(input) = does {
-        probe.tell(input);
+        probe.deliver(input);
     }
     settle(&mut probe);
     assert_eq!(probe.node.core().life_state(), expect, "{enters:?}");

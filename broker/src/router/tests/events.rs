@@ -14,7 +14,7 @@ fn check_event(rank: u32, wanted: &[Hop], from: Hop, event: Message, expect: &[&
     }
     out(&mut router);
     let shown = format!("rank {rank}: {}", line(from, &event));
-    router.take_in(from, event);
+    router.receive(from, event);
     assert_eq!(out(&mut router), expect, "{shown}");
 }
 
@@ -91,7 +91,7 @@ fn numbers_follow_each_other_and_twice_the_same_is_delivered() {
     let mut router = stage(0);
     assert_eq!(router.subscribe(CLIENT, ""), Ok(()));
     for _ in 0..2 {
-        router.take_in(OTHER, event("t.x", 0));
+        router.receive(OTHER, event("t.x", 0));
     }
     assert_eq!(router.publish(Hop::Here, event("t.y", 0)), 3);
     assert_eq!(
@@ -102,7 +102,7 @@ fn numbers_follow_each_other_and_twice_the_same_is_delivered() {
     assert_eq!(router.subscribe(CLIENT, ""), Ok(()));
     out(&mut router);
     for sequence in [4, 4, 7] {
-        router.take_in(Hop::Parent, event("t.x", sequence));
+        router.receive(Hop::Parent, event("t.x", sequence));
     }
     assert_eq!(
         out(&mut router),
@@ -201,7 +201,7 @@ fn heard(matchtag: u32, is_well: bool) -> Message {
 /// A client or broker subscribes, and its answer is given.
 fn subscribe(router: &mut Router, hop: Hop, name: &str, topic: &str, expect: &[&str]) {
     if hop.is_broker() {
-        router.take_in(hop, request(router.rank(), Subscribe::TOPIC, &[]));
+        router.receive(hop, request(router.rank(), Subscribe::TOPIC, &[]));
         assert_eq!(said(router), ["here: asked event.subscribe b3"]);
     }
     assert_eq!(router.subscribe(hop, topic), Ok(()));
@@ -220,12 +220,12 @@ fn the_first_who_subscribes_is_answered_when_all_above_know_and_others_at_once()
     // from above.
     subscribe(&mut router, OTHER, "d", "t.", &[]);
     subscribe(&mut router, CHILD, "b3", "u.", &[ASKED]);
-    router.take_in(Hop::Parent, heard(2, true));
+    router.receive(Hop::Parent, heard(2, true));
     assert_eq!(said(&mut router), ["child3: ok event.subscribe"]);
-    router.take_in(Hop::Parent, heard(2, true));
-    router.take_in(Hop::Parent, heard(9, true));
+    router.receive(Hop::Parent, heard(2, true));
+    router.receive(Hop::Parent, heard(9, true));
     assert_eq!(said(&mut router), [""; 0]);
-    router.take_in(Hop::Parent, heard(1, true));
+    router.receive(Hop::Parent, heard(1, true));
     let both = ["c: ok event.subscribe", "d: ok event.subscribe"];
     assert_eq!(said(&mut router), both);
     subscribe(&mut router, GUESTS, "g", "t.", &["g: ok event.subscribe"]);
@@ -244,13 +244,13 @@ fn nobody_waits_for_a_parent_that_is_lost_or_does_not_want_to() {
     subscribe(&mut router, CLIENT, "c", "u.", &["c: ok event.subscribe"]);
     router.broker_up(Hop::Parent, PeerId(20), id("b0"));
     assert_eq!(said(&mut router), [ASKED, ASKED]);
-    router.take_in(Hop::Parent, heard(2, false));
-    router.take_in(Hop::Parent, heard(3, false));
+    router.receive(Hop::Parent, heard(2, false));
+    router.receive(Hop::Parent, heard(3, false));
     subscribe(&mut router, CLIENT, "c", "t.", &["c: ok event.subscribe"]);
     // One who leaves while it waits is not answered.
     subscribe(&mut router, CLIENT, "c", "v.", &[ASKED]);
     router.link_down(CLIENT);
     said(&mut router);
-    router.take_in(Hop::Parent, heard(4, true));
+    router.receive(Hop::Parent, heard(4, true));
     assert_eq!(said(&mut router), [""; 0]);
 }

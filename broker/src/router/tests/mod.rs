@@ -153,6 +153,6 @@ fn event(topic: &str, sequence: u32) -> Message {
 fn check(rank: u32, from: Hop, message: Message, expect: &[&str]) {
     let shown = format!("rank {rank}: {}", line(from, &message));
     let mut router = stage(rank);
-    router.take_in(from, message);
+    router.receive(from, message);
     assert_eq!(out(&mut router), expect, "{shown}");
 }

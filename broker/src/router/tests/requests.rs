@@ -182,7 +182,7 @@ fn a_leaf_has_only_a_parent() {
     );
     let mut router = stage(14);
     router.link_down(Hop::Parent);
-    router.take_in(CLIENT, request(0, "echo.x", &[]));
+    router.receive(CLIENT, request(0, "echo.x", &[]));
     assert_eq!(out(&mut router), ["c: EHOSTUNREACH echo.x"]);
 }
 
@@ -224,7 +224,7 @@ fn a_hop_keeps_the_user_and_takes_the_mark_of_the_local() {
         let hops: &[&str] = if from == CHILD { &[] } else { &["b0"] };
         let mut message = request(1, "attr.get", hops);
         (message.userid, message.rolemask) = (GUEST, Role::USER | Role::LOCAL);
-        router.take_in(from, message);
+        router.receive(from, message);
         let Some(Out::Send { message, .. }) = router.poll() else {
             panic!("it goes nowhere");
         };
@@ -256,7 +256,7 @@ fn in_private_mode_services_of_others_are_not_there_for_a_guest() {
         if from == GUESTS {
             (request.userid, request.rolemask) = (GUEST, Role::USER);
         }
-        router.take_in(from, request);
+        router.receive(from, request);
         out(router).concat()
     };
     assert_eq!(ask(&mut router, GUESTS), "c: asked 100-tool.x g!b0");
@@ -284,18 +284,18 @@ fn check_way(from: u32, request: Message, expect: &str) {
     let rolemask = Role::OWNER | Role::LOCAL;
     let userid = OWNER;
     routers[from as usize].client_up(PeerId(1), id("c"), Viewer { userid, rolemask });
-    routers[from as usize].take_in(Hop::Client(PeerId(1)), request);
+    routers[from as usize].receive(Hop::Client(PeerId(1)), request);
     let mut way = String::new();
     let mut at = from;
     while let Some(Out::Send { to, message, .. }) = routers[at as usize].poll() {
         match to {
             Hop::Parent => {
                 let parent = routers[0].topology().parent(at).unwrap();
-                routers[parent as usize].take_in(Hop::Child(at), message);
+                routers[parent as usize].receive(Hop::Child(at), message);
                 at = parent;
             }
             Hop::Child(child) => {
-                routers[child as usize].take_in(Hop::Parent, message);
+                routers[child as usize].receive(Hop::Parent, message);
                 at = child;
             }
             Hop::Here => {
@@ -305,7 +305,7 @@ fn check_way(from: u32, request: Message, expect: &str) {
                     .collect::<Vec<_>>()
                     .join("!");
                 let answer = message.into_response(0, Bytes::new());
-                routers[at as usize].take_in(Hop::Here, answer);
+                routers[at as usize].receive(Hop::Here, answer);
             }
             _ => {
                 assert_eq!((at, message.n_routes()), (from, 0));

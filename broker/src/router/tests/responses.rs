@@ -11,7 +11,7 @@ fn check_answer(
     expect: &[&str],
 ) {
     let mut router = stage(1);
-    router.take_in(from, request);
+    router.receive(from, request);
     let mut given = None;
     while let Some(out) = router.poll() {
         match out {
@@ -26,7 +26,7 @@ fn check_answer(
         .expect("it was sent on")
         .into_response(0, Bytes::new());
     change(&mut answer);
-    router.take_in(by, answer.clone());
+    router.receive(by, answer.clone());
     assert_eq!(out(&mut router), expect, "{}", line(by, &answer));
 }
 
@@ -103,11 +103,11 @@ fn a_response_passes_only_on_the_link_that_was_asked() {
     );
     // A child that has lost its client still forwards; nobody waits here.
     let mut router = stage(1);
-    router.take_in(CLIENT, asked());
+    router.receive(CLIENT, asked());
     router.link_down(CLIENT);
     out(&mut router);
     let late = request(3, "a.b", &["c", "b1"]).into_response(0, Bytes::new());
-    router.take_in(CHILD, late);
+    router.receive(CHILD, late);
     assert_eq!(out(&mut router), Vec::<String>::new());
 }
 
@@ -130,7 +130,7 @@ fn some_methods_answer_also_who_wants_no_answer() {
     router.expect_module(module, id("e"));
     router.module_up(module, PeerId(20));
     for _ in 0..2 {
-        router.take_in(CLIENT, asked(topic));
+        router.receive(CLIENT, asked(topic));
         assert_eq!(out(&mut router), ["m: asked job-exec.shell-barrier c!b1"]);
     }
     assert_eq!(router.n_pending(), 1);
@@ -138,11 +138,11 @@ fn some_methods_answer_also_who_wants_no_answer() {
     answer.set_flag(Flags::NORESPONSE, false);
     answer.push_route(id("c"));
     answer.push_route(id("b1"));
-    router.take_in(Hop::Module(module), answer);
+    router.receive(Hop::Module(module), answer);
     assert_eq!(out(&mut router), ["c: ok job-exec.shell-barrier"]);
     // To who asks for none, no other method does.
     let mut router = stage(1);
-    router.take_in(CLIENT, asked("echo.x"));
+    router.receive(CLIENT, asked("echo.x"));
     out(&mut router);
     assert_eq!(router.n_pending(), 0);
 }
@@ -152,7 +152,7 @@ fn some_methods_answer_also_who_wants_no_answer() {
 fn check_loss(sent: &[(Hop, Message)], lost: Hop, expect: &[&str]) {
     let mut router = stage(1);
     for (from, request) in sent {
-        router.take_in(*from, request.clone());
+        router.receive(*from, request.clone());
         out(&mut router);
     }
     router.link_down(lost);
@@ -205,7 +205,7 @@ fn services_hear_of_senders_behind_a_lost_link() {
         asked(1, "log.dmesg"),
         other,
     ] {
-        router.take_in(from, request);
+        router.receive(from, request);
         out(&mut router);
     }
     router.link_down(CHILD);
@@ -223,11 +223,11 @@ fn services_hear_of_senders_behind_a_lost_link() {
 #[test]
 fn a_sender_that_leaves_takes_its_open_requests_along() {
     let mut router = stage(1);
-    router.take_in(CHILD, request(0, "a.b", &["c"]));
-    router.take_in(CHILD, request(0, "a.b", &["d"]));
+    router.receive(CHILD, request(0, "a.b", &["c"]));
+    router.receive(CHILD, request(0, "a.b", &["d"]));
     let mut gone = request(0, "a.disconnect", &["c"]);
     gone.set_flag(Flags::NORESPONSE, true);
-    router.take_in(CHILD, gone);
+    router.receive(CHILD, gone);
     out(&mut router);
     router.link_down(Hop::Parent);
     assert_eq!(

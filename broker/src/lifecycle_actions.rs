@@ -46,8 +46,8 @@ impl Broker {
                 let spent = step.spent.as_secs_f64();
                 tracing::info!("{event}: {from}->{} {spent:.6}s", to.name());
                 self.enter(cx, to);
-                self.watchers.tell(cx, to);
-                self.tell_systemd(cx);
+                self.watchers.notify(cx, to);
+                self.notify_systemd(cx);
             }
             Next::Stay => {}
             Next::Ignore => tracing::debug!("{event}: ignored in {from}"),
@@ -425,7 +425,7 @@ impl Broker {
     }
 
     fn enter_goodbye(&mut self, cx: &mut Cx<Broker>) {
-        if self.say_goodbye(cx) {
+        if self.send_goodbye(cx) {
             return;
         }
         // A watcher leaves when it has read the end; we leave after it.

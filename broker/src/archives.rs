@@ -28,7 +28,7 @@ enum Restore {
     Checking(String),
     /// This one is to be restored as soon as the content store runs.
     Due(String),
-    /// It is being restored.
+    /// The archive is being restored.
     Running,
     /// There is none, or it is restored.
     Done,
@@ -40,9 +40,9 @@ enum Dump {
     /// Not begun; maybe none is wanted.
     #[default]
     Due,
-    /// It is being written.
+    /// The archive is being written.
     Running,
-    /// It is finished.
+    /// The archive is finished.
     Done,
 }
 

@@ -3,7 +3,7 @@
 
 use wire::{Flags, Kind, Message, topic};
 
-use crate::limits::ARMED_MAX;
+use crate::limits::DISCONNECT_NOTICES_MAX;
 
 /// One disconnect message, ready to be sent.
 #[derive(Debug)]
@@ -17,20 +17,20 @@ struct Ready {
 
 /// The disconnect messages of one sender.
 #[derive(Debug, Default)]
-pub struct Armed {
+pub struct DisconnectNotices {
     ready: Vec<Ready>,
 }
 
-impl Armed {
+impl DisconnectNotices {
     /// Remembers that `request`, with its sender on the route stack, was sent. `false`
-    /// when there is no room: nothing could be told of the sender's end.
+    /// when there is no room: the sender's end could not be reported.
     #[must_use]
-    pub fn arm(&mut self, request: &Message) -> bool {
+    pub fn note(&mut self, request: &Message) -> bool {
         let Kind::Request { nodeid, .. } = request.kind else {
             return true;
         };
         if request.has(Flags::NORESPONSE) {
-            self.disarm(request);
+            self.cancel(request);
             return true;
         }
         let topic = request.topic();
@@ -48,7 +48,7 @@ impl Armed {
             self.ready.swap(0, at);
             return true;
         }
-        if self.ready.len() >= ARMED_MAX {
+        if self.ready.len() >= DISCONNECT_NOTICES_MAX {
             return false;
         }
         let mut message = request.clone();
@@ -69,7 +69,7 @@ impl Armed {
     }
 
     /// A program behind the sender has left, and says so itself.
-    fn disarm(&mut self, disconnect: &Message) {
+    fn cancel(&mut self, disconnect: &Message) {
         let behind = disconnect.hops_below();
         if let Some(prefix) = disconnect.topic().strip_suffix(".disconnect")
             && !behind.is_empty()
@@ -81,7 +81,7 @@ impl Armed {
     }
 
     /// The messages to send after the sender has disconnected.
-    pub fn fire(self) -> impl Iterator<Item = Message> {
+    pub fn into_messages(self) -> impl Iterator<Item = Message> {
         self.ready.into_iter().map(|ready| ready.message)
     }
 }
@@ -91,11 +91,11 @@ mod tests {
     use super::*;
 
     fn check(topics: &[&str], want: &[&str]) {
-        let mut armed = Armed::default();
+        let mut notices = DisconnectNotices::default();
         for topic in topics {
-            assert!(armed.arm(&Message::request(topic, 1)));
+            assert!(notices.note(&Message::request(topic, 1)));
         }
-        let messages: Vec<Message> = armed.fire().collect();
+        let messages: Vec<Message> = notices.into_messages().collect();
         assert!(messages.iter().all(|message| message.matchtag() == 0));
         let mut got: Vec<String> = messages.iter().map(|m| m.topic().to_owned()).collect();
         got.sort();
@@ -116,9 +116,9 @@ mod tests {
     fn requests_without_response_arm_nothing() {
         let mut request = Message::request("log.append", 0);
         request.set_flag(Flags::NORESPONSE, true);
-        let mut armed = Armed::default();
-        assert!(armed.arm(&request));
-        assert_eq!(armed.fire().count(), 0);
+        let mut notices = DisconnectNotices::default();
+        assert!(notices.note(&request));
+        assert_eq!(notices.into_messages().count(), 0);
     }
 
     #[test]
@@ -130,25 +130,25 @@ mod tests {
             }
             request
         };
-        let mut armed = Armed::default();
+        let mut notices = DisconnectNotices::default();
         for name in ["one", "two", "two"] {
-            assert!(armed.arm(&behind(name, "a.b")));
+            assert!(notices.note(&behind(name, "a.b")));
         }
         let mut left = behind("one", "a.disconnect");
         left.set_flag(Flags::NORESPONSE, true);
-        assert!(armed.arm(&left));
-        let told: Vec<Message> = armed.fire().collect();
+        assert!(notices.note(&left));
+        let told: Vec<Message> = notices.into_messages().collect();
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].first_route().unwrap().as_str(), "two");
     }
 
     #[test]
     fn a_sender_of_too_many_services_is_refused() {
-        let mut armed = Armed::default();
-        for n in 0..ARMED_MAX {
-            assert!(armed.arm(&Message::request(&format!("{n}.a"), 1)));
+        let mut notices = DisconnectNotices::default();
+        for n in 0..DISCONNECT_NOTICES_MAX {
+            assert!(notices.note(&Message::request(&format!("{n}.a"), 1)));
         }
-        assert!(!armed.arm(&Message::request("a.b", 1)));
-        assert!(armed.arm(&Message::request("7.b", 1)));
+        assert!(!notices.note(&Message::request("a.b", 1)));
+        assert!(notices.note(&Message::request("7.b", 1)));
     }
 }
