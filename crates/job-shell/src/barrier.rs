@@ -33,7 +33,7 @@ pub type Keys = BTreeMap<String, String>;
 pub struct Barriers {
     /// Number of the next one.
     seq: u32,
-    /// Those that wait for the one under way.
+    /// Clients that wait for the one under way.
     waiting: VecDeque<(Gate, Keys)>,
     is_in: bool,
 }
@@ -99,7 +99,7 @@ impl JobShell {
         }
     }
 
-    /// Not all will come. The shell that does not tells the reason.
+    /// Not all will come. The shell that does not come sends the reason.
     fn blocked(&mut self, cx: &mut Cx<Self>, gate: Gate, error: &Refusal) {
         tracing::debug!("job={} {gate:?}: {error}", self.launch.id);
         if gate == Gate::Exchange {

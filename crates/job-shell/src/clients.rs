@@ -42,7 +42,7 @@ impl JobShell {
         });
     }
 
-    /// Tells which processes the tasks are: those of the job if we lead its shells, else those
+    /// Lists the processes of the tasks: those of the job if we lead its shells, else those
     /// here (protocol/23 section 14).
     pub(crate) fn proctable(
         &mut self,

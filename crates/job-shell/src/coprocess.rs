@@ -210,7 +210,7 @@ impl JobShell {
                     encoding,
                     eof_rank: None,
                 });
-                self.tell_coprocesses(cx);
+                self.notify_coprocesses(cx);
             }
         }
         self.regulate_coprocesses(cx);
@@ -259,13 +259,13 @@ impl JobShell {
                 encoding: None,
                 eof_rank: Some(self.place.rank),
             });
-            self.tell_coprocesses(cx);
+            self.notify_coprocesses(cx);
         }
         self.leave_if_drained(cx);
     }
 
     /// Hands the leading shell the next piece.
-    fn tell_coprocesses(&mut self, cx: &mut Cx<Self>) {
+    fn notify_coprocesses(&mut self, cx: &mut Cx<Self>) {
         let next = self.coprocesses.outbox.front().cloned();
         let topic = self.leader_topic(CoprocessWrite::TOPIC);
         let (Some(next), Some((rank, topic))) = (next, topic) else {
@@ -285,7 +285,7 @@ impl JobShell {
         match result {
             Err(error) if may_pass(&error) && error.errno != Errno::ENOENT => {
                 let wait = self.next_backoff(CoprocessWrite::TOPIC, &error);
-                cx.timer(wait, JobShell::tell_coprocesses);
+                cx.timer(wait, JobShell::notify_coprocesses);
                 return;
             }
             Err(error) => tracing::debug!("{}: {error}", CoprocessWrite::TOPIC),
@@ -294,7 +294,7 @@ impl JobShell {
         if let Some(told) = self.coprocesses.outbox.pop_front() {
             self.coprocesses.outbox_bytes -= told.data.map_or(0, |data| data.len());
         }
-        self.tell_coprocesses(cx);
+        self.notify_coprocesses(cx);
         self.regulate_coprocesses(cx);
         self.leave_if_drained(cx);
     }

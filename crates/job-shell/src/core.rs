@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 use crate::array::Array;
 use crate::barrier::Barriers;
 use crate::coprocess::Coprocesses;
-use crate::hear::Others;
 use crate::input::Input;
 use crate::job::{Job, Place};
 use crate::launch::Starting;
@@ -25,13 +24,14 @@ use crate::lost::Search;
 use crate::mustache::JobTags;
 use crate::output::Output;
 use crate::placement::Placement;
+use crate::receive::Others;
 use crate::rexec::Helpers;
+use crate::send::Outbox;
 use crate::signals::SIGKILL;
 use crate::staging::Staging;
 use crate::state::{Move, State, next};
 use crate::store::Store;
 use crate::tasks::{FirstExit, Task};
-use crate::tell::Outbox;
 use crate::usage::Meter;
 use crate::worker::Prepared;
 use pmi::Server;
@@ -50,7 +50,7 @@ pub struct Launch {
     pub utf8: bool,
     /// Parent of temporary directories if not beside the broker's socket.
     pub tmpdir: String,
-    /// File that says where the broker is that comes in its place; empty where none can.
+    /// File with the URI of the broker that comes in its place; empty where none can.
     pub uri_file: String,
     /// Path of `libpmi.so`; empty where it is not installed.
     pub pmi_library: String,
@@ -63,7 +63,7 @@ pub struct JobShell {
     state: State,
     /// Place among the job's shells.
     pub(crate) place: Place,
-    /// The job as job-exec tells it, until the environment is known too.
+    /// The job as job-exec sends it, until the environment is known too.
     pub(crate) told: Option<ShellJob>,
     /// The environment as the submitter signed it, or why it is none.
     pub(crate) environment: Option<Result<Map<String, Value>, String>>,
@@ -93,7 +93,7 @@ pub struct JobShell {
     pub(crate) outbox: Outbox,
     /// The other shells, if we lead them.
     pub(crate) others: Others,
-    /// Those that were lost before they were known: at most each of them once.
+    /// Shells that were lost before they were known: at most each of them once.
     pub(crate) early_lost: Vec<LostShells>,
     /// Barriers among all shells.
     pub(crate) barriers: Barriers,
@@ -129,7 +129,8 @@ pub struct JobShell {
     pub(crate) is_started: bool,
     /// The timer that runs since the first task ended.
     pub(crate) exit_timer: Option<TimerId>,
-    /// True if the job manager knows that the job is to end: from us, or it has told us.
+    /// True if the job manager knows that the job is to end: from us, or from its own
+    /// message.
     pub(crate) raised: bool,
     /// Greetings so far: only the stream of the last one counts.
     pub(crate) greetings: u64,
@@ -241,7 +242,7 @@ impl JobShell {
         true
     }
 
-    /// The job cannot go on: says why, and ends with this exit code.
+    /// The job cannot go on: logs the reason, and ends with this exit code.
     pub(crate) fn fatal(&mut self, cx: &mut Cx<Self>, code: u8, message: &str) {
         self.fatal_to(cx, code, None, message);
     }
@@ -329,7 +330,7 @@ impl JobShell {
     }
 
     /// Time to wait before job-exec is asked again. Only the first failure of a row is
-    /// told.
+    /// reported.
     pub(crate) fn next_backoff(&mut self, what: &str, error: &Refusal) -> Duration {
         let wait = self.backoff;
         if wait == RETRY_FIRST {

@@ -74,7 +74,7 @@ pub fn of_job(environment: &Map<String, Value>, around: &Surroundings) -> BTreeM
     env
 }
 
-/// Tells tasks of a library of ours, by its path and by the folder that it is in.
+/// Passes a library of ours to tasks, by its path and by its folder.
 fn offer_library(env: &mut BTreeMap<String, String>, library: &str) {
     env.insert(PMI_LIBRARY.to_owned(), library.to_owned());
     let Some((folder, _)) = library.rsplit_once('/') else {

@@ -29,9 +29,9 @@ enum End {
     /// More may come.
     #[default]
     Open,
-    /// It was announced, and comes behind the waiting data.
-    Said,
-    /// It was passed on.
+    /// The end was announced, and comes behind the waiting data.
+    Announced,
+    /// The end was passed on.
     Passed,
     /// Nobody reads any more: further data are dropped.
     Closed,
@@ -57,7 +57,7 @@ impl Feed {
             self.waiting.push_back(piece);
         }
         if eof || !has_room {
-            self.end = End::Said;
+            self.end = End::Announced;
         }
         has_room
     }
@@ -83,7 +83,7 @@ impl Feed {
                 piece
             }
         };
-        let eof = self.waiting.is_empty() && self.end == End::Said;
+        let eof = self.waiting.is_empty() && self.end == End::Announced;
         if piece.is_empty() && !eof {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Getting to know the job: a greeting to job-exec, which tells the job and gives orders
+//! Getting to know the job: a greeting to job-exec, which sends the job and the orders
 //! from then on, and a look at the signed request, which alone has the environment.
 //!
 //! Both are asked at once. The greeting is repeated whenever its stream is lost, because
@@ -18,9 +18,9 @@ use serde_json::{Map, json};
 use crate::JobShell;
 use crate::array::Array;
 use crate::core::RETRY_FIRST;
-use crate::hear::Others;
 use crate::job::{Job, JobError, Place};
 use crate::log::Level;
+use crate::receive::Others;
 use crate::state::{Move, State};
 
 impl JobShell {
@@ -171,7 +171,7 @@ impl JobShell {
         }
         if self.place.is_leader() {
             self.others = Others::of(self.place.size);
-            self.hear(cx);
+            self.receive_from_shells(cx);
         }
         let job = place.and_then(|place| {
             let environment = environment.map_err(JobError::Attribute)?;
@@ -208,9 +208,9 @@ impl JobShell {
     }
 }
 
-/// True if a request refused by job-exec may be repeated: it was restarted, or is busy. One
-/// that does not know the job may not have heard us yet; whether it wants us, the answer to our
-/// greeting says.
+/// True if a request refused by job-exec may be repeated: it was restarted, or is busy. A
+/// job-exec that does not know the job may not have received our greeting yet; the answer to
+/// the greeting decides whether it wants us.
 pub(crate) fn may_pass(error: &Refusal) -> bool {
     matches!(
         error.errno,

@@ -67,7 +67,7 @@ impl JobShell {
         self.fatal(cx, 1, &failure.fatal);
     }
 
-    /// Tells tasks of the file, unless they have one of their own.
+    /// Passes the file to tasks, unless they have one of their own.
     pub(crate) fn announce_topology(&self, env: &mut BTreeMap<String, String>) {
         if let Some(path) = &self.topology_file {
             let file = env.entry("HWLOC_XMLFILE".to_owned());

@@ -19,13 +19,13 @@ pub struct Job {
     pub id: JobId,
     /// User id of its submitter.
     pub userid: u32,
-    /// Its namespace in the KVS.
+    /// Namespace in the KVS.
     pub namespace: String,
-    /// Its name.
+    /// Name.
     pub name: String,
     /// Program and arguments of every task.
     pub command: Vec<String>,
-    /// Its own environment; null removes.
+    /// Environment of the job itself; null removes.
     pub environment: Map<String, Value>,
     /// Working directory of tasks.
     pub cwd: Option<String>,
@@ -33,11 +33,12 @@ pub struct Job {
     pub stops_when_lost: bool,
     /// Tasks in the job, on all nodes.
     pub ntasks: u64,
-    /// Its nodes, one a shell, in the order of shell ranks.
+    /// Nodes, one a shell, in the order of shell ranks.
     pub nodes: Vec<JobNode>,
     /// Place among the job's shells.
     pub place: Place,
-    /// Slots of the job, cores of one, and slots of a node if the job says how many nodes.
+    /// Slots of the job, cores of one, and slots of a node if the job has a number of
+    /// nodes.
     pub slots: Slots,
     /// Messages about unused resources.
     pub adjusted: Vec<String>,
@@ -46,7 +47,7 @@ pub struct Job {
     /// Reason for which it cannot run with these options, unless a script changes them.
     pub failure: Option<Failure>,
     /// Data it is made from.
-    pub told: Rc<Told>,
+    pub told: Rc<JobSource>,
     /// Files to write into the temporary directory: name and RFC 37 object.
     pub files: Map<String, Value>,
     /// Attributes of the broker.
@@ -55,15 +56,15 @@ pub struct Job {
 
 /// Data from which a job is made.
 #[derive(Debug)]
-pub struct Told {
+pub struct JobSource {
     /// The jobspec.
     pub spec: Jobspec,
-    /// The resources as they were told.
+    /// The resources as they were received.
     pub r: Value,
     rset: Rset,
 }
 
-impl Told {
+impl JobSource {
     /// The options that the job came with.
     pub fn options(&self) -> Map<String, Value> {
         let given = self.spec.system("shell.options");
@@ -77,7 +78,7 @@ impl Told {
 /// Place of a shell among those of its job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Its rank among them: the index of its broker's rank in R.
+    /// Rank among them: the index of its broker's rank in R.
     pub rank: u32,
     /// Number of shells.
     pub size: u32,
@@ -122,9 +123,9 @@ impl Place {
 /// A node of a job.
 #[derive(Debug, Clone, Default)]
 pub struct JobNode {
-    /// Its broker rank.
+    /// Broker rank.
     pub rank: u32,
-    /// Its host name.
+    /// Host name.
     pub host: String,
     /// Cores of the job there.
     pub cores: IdSet,
@@ -244,7 +245,7 @@ impl Job {
             failure,
             files: files.cloned().unwrap_or_default(),
             attrs: told.attrs,
-            told: Rc::new(Told {
+            told: Rc::new(JobSource {
                 spec,
                 r: told.r,
                 rset,
@@ -323,7 +324,7 @@ fn count(
     Ok((nodes, ntasks, adjusted))
 }
 
-/// The nodes of a job and how many tasks each has by default.
+/// The nodes of a job and the default number of tasks on each.
 fn nodes(spec: &Jobspec, rset: &Rset, options: &Options) -> Result<Vec<JobNode>, JobError> {
     let tasks = distribute::tasks_of_nodes(spec, rset, options.per_resource)?;
     let nodes = rset

@@ -26,8 +26,8 @@ use crate::state::{Move, State};
 use crate::tasks::Task;
 use crate::worker::{FALLBACK, Files, Prepared};
 
-/// Variable that tells a task the number of its end of the PMI socket, and the name of
-/// the socket.
+/// Variable with the number of a task's end of the PMI socket, and the name of the
+/// socket.
 pub(crate) const PMI_FD: &str = "PMI_FD";
 
 /// The part of the shell that serves PMI.
@@ -167,7 +167,7 @@ impl JobShell {
         self.count_code(code);
     }
 
-    /// Says how PMI is served.
+    /// Logs the way in which PMI is served.
     fn announce_pmi(&mut self, cx: &mut Cx<Self>, job: &Rc<Job>) {
         self.debug(cx, PMI_SIMPLE, "simple wire protocol is enabled");
         if !job.is_leader() {

@@ -1,5 +1,5 @@
-//! The end of the shell: the last of the output is stored, job-exec is told how it went
-//! and says that the outcome is safe. Or nobody wants to know, and everything goes.
+//! The end of the shell: the last of the output is stored, job-exec receives the result
+//! and answers that the outcome is safe. Or nobody wants to know, and everything goes.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::state::{Move, State};
 use crate::worker::Files;
 
 impl JobShell {
-    /// Goes on to tell job-exec once nothing of ours is under way.
+    /// Goes on to report to job-exec once nothing of ours is under way.
     pub(crate) fn leave_if_drained(&mut self, cx: &mut Cx<Self>) {
         if self.state() == State::Draining && !self.store.array.is_empty() {
             // Results of elements go before the report, which has no place for them.

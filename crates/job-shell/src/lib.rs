@@ -1,21 +1,22 @@
 //! The job shell: runs the tasks of one job on one rank (protocol/13 sections 8 to 15).
 //!
 //! A job has one on each of its ranks. The first of them leads: it alone writes the job's logs and
-//! the files that all tasks share, and says what ends the job; the others tell it.
+//! the files that all tasks share, and decides the end of the job; the others report to it.
 //!
 //! It is a program that connects to the broker as any client does. It is started by
 //! job-exec and outlives it: until job-exec has acknowledged the outcome, the shell asks
 //! again. It outlives the broker too, where another one can come in its place (`lost.rs`).
 //!
-//! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
-//! and `leave.rs` (its life in order), `store.rs`, `output.rs` and `log.rs` (what becomes
-//! of output and of what the shell says), `barrier.rs`, `tell.rs` and `hear.rs` (the shells of one
-//! job among themselves), `array/` (elements in place of tasks), `follow.rs` (input that another one takes), `rexec.rs` (processes for clients),
-//! `pty.rs` (tasks on terminals), `scripts.rs` and `task_topics.rs` (Lua files of sites and users), `coprocess.rs` (helpers beside the
-//! tasks). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
-//! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`, `words.rs`. Tasks are served PMI by the crate
-//! `pmi`. Files are touched in `worker.rs`, `unpack.rs`, `cgroup.rs`, `disk.rs` and `attributes.rs` alone.
-//! Before tasks start come `staging.rs` and `hwloc.rs`; `usage.rs` tells what they took.
+//! The states are in `state.rs`; `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs` and `leave.rs`
+//! are its life in order; `store.rs`, `output.rs` and `log.rs` handle output and messages,
+//! `barrier.rs`, `send.rs` and `receive.rs` the shells of one job among themselves, `array/`
+//! elements in place of tasks, `follow.rs` input received by another shell, `rexec.rs` processes
+//! for clients, `pty.rs` tasks on terminals, `scripts.rs` and `task_topics.rs` Lua files of sites
+//! and users, and `coprocess.rs` helpers beside the tasks. Pure helpers: `job.rs`, `distribute.rs`,
+//! `options/`, `placement.rs`, `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`,
+//! `messages.rs`. Tasks are served PMI by the crate `pmi`. Files are touched in `worker.rs`,
+//! `unpack.rs`, `cgroup.rs`, `disk.rs` and `attributes.rs` alone. Before tasks start come
+//! `staging.rs` and `hwloc.rs`; `usage.rs` reports their usage.
 
 mod array;
 mod attributes;
@@ -30,7 +31,6 @@ mod environment;
 mod feed;
 mod follow;
 mod greet;
-mod hear;
 mod hwloc;
 mod input;
 mod job;
@@ -40,26 +40,27 @@ pub mod limits;
 mod lines;
 mod log;
 mod lost;
+mod messages;
 mod mustache;
 mod options;
 mod output;
 mod placement;
 mod prepare;
 mod pty;
+mod receive;
 mod rexec;
 mod scripts;
+mod send;
 mod signals;
 mod staging;
 mod state;
 mod store;
 mod task_topics;
 mod tasks;
-mod tell;
 mod topology;
 mod turns;
 mod unpack;
 mod usage;
-mod words;
 mod worker;
 
 use node::{ChildEvent, ChildId, Cx, Host, Module, Routes, StreamId};

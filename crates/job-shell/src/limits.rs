@@ -14,11 +14,11 @@ pub const LOG_GATHER_MS: u64 = 20;
 /// Bytes of messages of one shell to the leading one before its tasks are made to wait.
 pub const OUTBOX_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// Bytes of it that are told at once, in whole words, but one word at least.
+/// Bytes of it that are sent at once, in whole messages, but one message at least.
 pub const TELL_BYTES_MAX: usize = 256 * 1024;
 
 /// Bytes that the tasks of the leading shell write in one turn, while other shells have more to
-/// tell than goes at once: as many as those tell at once.
+/// send than fits at once: as many as those send at once.
 pub const TURN_BYTES_MAX: usize = TELL_BYTES_MAX;
 
 /// Bytes of output in one word. As JSON they may be six times as many, which job-exec takes.
@@ -41,7 +41,7 @@ pub const OUTPUT_MAX: (u64, &str) = (1 << 30, "1G");
 /// The same in an instance of many users.
 pub const OUTPUT_GUEST_MAX: (u64, &str) = (10 << 20, "10M");
 
-/// Bytes of output per stream in the KVS from which users are told that a file is better.
+/// Bytes of output per stream in the KVS from which users are advised to use a file.
 pub const OUTPUT_BYTES_HIGH: u64 = 100 << 20;
 
 /// Bytes of standard input that are kept in the log `input`. Data beyond it goes to the tasks
@@ -53,7 +53,7 @@ pub const INPUT_LOG_MAX: (u64, &str) = (10_000_000, "10M");
 pub const INPUT_LIMIT_BYTES_MAX: u64 = 32 << 20;
 
 /// Bytes of standard input that wait for one task. When full, its input ends there, which
-/// is told (protocol/23 section 11): one that does not read holds up no other.
+/// is logged (protocol/23 section 11): one that does not read holds up no other.
 pub const INPUT_TASK_BYTES_MAX: usize = 32 << 20;
 
 /// Least size counted for a piece of standard input, in bytes.

@@ -8,8 +8,8 @@ use proto::data::stdio::Log;
 
 use crate::JobShell;
 use crate::limits::LOG_MESSAGE_BYTES_MAX;
+use crate::messages::ShellMessage;
 use crate::options::Remark;
-use crate::words::Word;
 
 /// Severity of a message, by its RFC 5424 number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +20,7 @@ pub(crate) enum Level {
     Error = 3,
     /// Something may be wrong.
     Warn = 4,
-    /// Users are told without asking. Shown without a label.
+    /// Shown to users without asking. Shown without a label.
     Notice = 5,
     /// Shown with `-o verbose`.
     Debug = 6,
@@ -48,8 +48,8 @@ fn label(level: i32) -> &'static str {
 }
 
 impl JobShell {
-    /// Says something to the user. The component is the part of the shell that speaks, by the
-    /// name that protocol/23 section 4 has for it; `None` for the shell as a whole.
+    /// Logs a message for the user. The component is the part of the shell that speaks, by
+    /// the name that protocol/23 section 4 has for it; `None` for the shell as a whole.
     pub(crate) fn log(
         &mut self,
         cx: &mut Cx<Self>,
@@ -84,7 +84,7 @@ impl JobShell {
             file: at.map(|(file, _)| file),
             program: None,
         };
-        self.tell_log(cx, &log);
+        self.send_log(cx, &log);
         self.write_log(cx, log);
     }
 
@@ -96,7 +96,7 @@ impl JobShell {
         }
         match self.place.is_leader() {
             true => self.store.log(cx.now().wall, &log),
-            false => self.tell(cx, &Word::Log(log)),
+            false => self.send_to_leader(cx, &ShellMessage::Log(log)),
         }
     }
 

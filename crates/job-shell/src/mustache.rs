@@ -13,9 +13,9 @@ pub struct JobTags {
     pub id: JobId,
     /// True if `ƒ` can be shown.
     pub utf8: bool,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its temporary directory.
+    /// Temporary directory.
     pub tmpdir: String,
     /// Number of nodes.
     pub nnodes: u64,
@@ -49,9 +49,9 @@ pub struct NodeTags {
 /// Further template tags of a task.
 #[derive(Debug, Clone, Copy)]
 pub struct TaskTags {
-    /// Its rank in the job.
+    /// Rank in the job.
     pub rank: u32,
-    /// Its index on the node.
+    /// Index on the node.
     pub index: u32,
 }
 

@@ -16,11 +16,11 @@ use crate::JobShell;
 use crate::job::Job;
 use crate::limits::{OUTPUT_BYTES_HIGH, OUTPUT_GUEST_MAX, OUTPUT_MAX, WORD_BYTES_MAX, WRITES_MAX};
 use crate::log::Level;
+use crate::messages::ShellMessage;
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags, names_element, names_task};
 use crate::options::Stream;
 use crate::placement::Placement;
 use crate::prepare::node_tags;
-use crate::words::Word;
 use crate::worker::{Files, OutputFile};
 
 /// Exit code of a shell whose tasks ended well, but not all that they wrote is in their files.
@@ -189,7 +189,7 @@ impl Around<'_> {
         first != second
     }
 
-    /// The route of one stream, and the path as the log tells it.
+    /// The route of one stream, and the path as the log has it.
     fn route(&self, stream: &Stream, files: &mut Vec<OutputFile>) -> (Route, Option<String>) {
         let to = |to: Target| Route {
             to,
@@ -246,7 +246,7 @@ impl Around<'_> {
 }
 
 impl JobShell {
-    /// Tells readers of the log where else to look: one shell for all.
+    /// Records for readers of the log where else to look: one shell for all.
     pub(crate) fn redirect(&mut self, cx: &Cx<Self>, job: &Rc<Job>, plan: &Plan) {
         if !job.is_leader() {
             return;
@@ -305,11 +305,11 @@ impl JobShell {
         while rest.len() > WORD_BYTES_MAX {
             let piece = rest.split_to(piece_len(&rest));
             let data = Data::new(name, &rank, Some(&piece), false);
-            self.tell(cx, &Word::Data(data));
+            self.send_to_leader(cx, &ShellMessage::Data(data));
         }
         let bytes = (!rest.is_empty()).then_some(&rest[..]);
         let data = Data::new(name, &rank, bytes, eof);
-        self.tell(cx, &Word::Data(data));
+        self.send_to_leader(cx, &ShellMessage::Data(data));
     }
 
     /// Receives output of a task of another shell.
@@ -350,8 +350,8 @@ impl JobShell {
         }
     }
 
-    /// Says at the end which streams were too much for the log, and that those of all elements
-    /// have ended.
+    /// Logs at the end the streams that were too much for the log, and that those of all
+    /// elements have ended.
     pub(crate) fn sum_up_output(&mut self, cx: &mut Cx<Self>) {
         if let Some(array) = &self.array {
             let indices = array.indices().to_string();
@@ -413,7 +413,7 @@ impl JobShell {
         };
         let is_full = is_full || self.n_writes >= WRITES_MAX;
         if !is_full {
-            self.hear(cx);
+            self.receive_from_shells(cx);
         }
         // The rest of the room is for those who are heard.
         let has_turn = self.others.are_complete()
@@ -434,8 +434,8 @@ impl JobShell {
 }
 
 impl Route {
-    /// Counts a piece for the log, and tells whether it is kept: a piece that does not fit
-    /// is dropped whole, and all that follow it.
+    /// Counts a piece for the log, and returns true if it is kept: a piece that does not
+    /// fit is dropped whole, and all that follow it.
     fn count(&mut self, len: usize, limit: u64) -> bool {
         self.bytes = self.bytes.saturating_add(len as u64);
         let is_kept = len == 0 || self.bytes <= limit;

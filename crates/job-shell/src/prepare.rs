@@ -15,11 +15,11 @@ use crate::mustache::{JobTags, NodeTags, names_element};
 use crate::options::Affinity;
 use crate::output::{Output, Plan};
 use crate::placement::Placement;
-use crate::scripts::wish;
+use crate::scripts::script_request;
 use crate::state::Move;
 use crate::worker::{FALLBACK, Files, Prepared, Wanted};
 
-/// Variable that tells tasks where temporary files go.
+/// Variable with the place of temporary files.
 pub(crate) const TMPDIR: &str = "TMPDIR";
 
 impl JobShell {
@@ -28,7 +28,7 @@ impl JobShell {
         let Some(job) = self.job.clone() else {
             return;
         };
-        let scripts = Some(wish(&job));
+        let scripts = Some(script_request(&job));
         let wanted = Wanted {
             scripts,
             ..self.wanted(&job)
@@ -125,7 +125,7 @@ impl JobShell {
             Ok((placement, remarks)) => {
                 self.remark(cx, &remarks);
                 self.placement = placement;
-                self.tell_scripts();
+                self.notify_scripts();
             }
             Err(failure) => {
                 self.remark(cx, &failure.remarks);

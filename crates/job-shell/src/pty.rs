@@ -68,7 +68,7 @@ impl JobShell {
         terminals.is_some_and(|terminals| terminals.has(child))
     }
 
-    /// Nothing more is told of sessions.
+    /// Nothing more is sent about sessions.
     pub(crate) fn clear_terminals(&mut self, cx: &mut Cx<Self>) {
         if let Some(terminals) = &mut self.terminals {
             terminals.clear(cx);

@@ -193,7 +193,7 @@ impl JobShell {
         }
     }
 
-    /// Nothing more is told of processes.
+    /// Nothing more is sent about processes.
     pub(crate) fn clear_helpers(&mut self, cx: &mut Cx<Self>) {
         if let Some(server) = &mut self.helpers.server {
             server.clear(cx);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use initrc::{Called, Effect, Engine, Facts, Said, Script, Start, Wish};
+use initrc::{Called, Effect, Engine, Facts, LogLine, Script, ScriptRequest, Start};
 use node::Cx;
 use proto::data::stdio::Log;
 use proto::data::{IdSet, TaskMap};
@@ -31,7 +31,7 @@ use crate::worker::{Files, Prepared};
 struct Ran {
     engine: Option<Engine>,
     effects: Vec<Effect>,
-    end: Option<Said>,
+    end: Option<LogLine>,
 }
 
 /// Outcome of a topic.
@@ -39,16 +39,16 @@ struct Ran {
 pub(crate) enum Outcome {
     /// No handler has failed.
     Passed,
-    /// One has, which is told.
+    /// One has failed, which is reported.
     Failed,
     /// One has ended the job.
     Died,
 }
 
 /// Script settings of a job, and its user's home directory.
-pub(crate) fn wish(job: &Job) -> (Wish, Disk) {
+pub(crate) fn script_request(job: &Job) -> (ScriptRequest, Disk) {
     let var = |name: &str| job.environment.get(name).and_then(Value::as_str);
-    let wish = Wish {
+    let request = ScriptRequest {
         initrc: job.options.initrc.clone(),
         system: job.attr("conf.shell_initrc").map(str::to_owned),
         rc_path: var("FLUX_SHELL_RC_PATH").unwrap_or_default().to_owned(),
@@ -56,7 +56,7 @@ pub(crate) fn wish(job: &Job) -> (Wish, Disk) {
         mpi: job.options.mpi.clone(),
     };
     let home = var("HOME").unwrap_or_default().to_owned();
-    (wish, Disk { home })
+    (request, Disk { home })
 }
 
 fn run(start: Start, script: &Script) -> Ran {
@@ -66,7 +66,7 @@ fn run(start: Start, script: &Script) -> Ran {
             return Ran {
                 engine: None,
                 effects: Vec::new(),
-                end: Some(Said::plain(0, why)),
+                end: Some(LogLine::plain(0, why)),
             };
         }
     };
@@ -102,7 +102,7 @@ impl JobShell {
             pmi_library: None,
             ..self.surroundings(&job, &tags)
         };
-        let (_, disk) = wish(&job);
+        let (_, disk) = script_request(&job);
         let start = Start {
             facts: facts(&job, None),
             options: job.told.options(),
@@ -246,7 +246,7 @@ impl JobShell {
     }
 
     /// Handlers that ask for it by its name receive the log messages of the shell.
-    pub(crate) fn tell_log(&mut self, cx: &mut Cx<Self>, log: &Log) {
+    pub(crate) fn send_log(&mut self, cx: &mut Cx<Self>, log: &Log) {
         if self.scripts.is_some() {
             self.call_named(cx, "shell.log", &json!(log));
         }
@@ -282,11 +282,11 @@ impl JobShell {
     }
 
     /// A script has ended the job, or cannot go on.
-    fn die(&mut self, cx: &mut Cx<Self>, end: &Said) {
+    fn die(&mut self, cx: &mut Cx<Self>, end: &LogLine) {
         self.fatal_at(cx, 1, None, &end.message, end.at.clone());
     }
 
-    /// Calls the handlers of a topic, and says which have failed.
+    /// Calls the handlers of a topic, and returns those that have failed.
     pub(crate) fn call(
         &mut self,
         cx: &mut Cx<Self>,
@@ -351,7 +351,7 @@ impl JobShell {
         }
     }
 
-    /// The same for a topic whose failure is only told.
+    /// The same for a topic whose failure is only reported.
     pub(crate) fn announce_topic(&mut self, cx: &mut Cx<Self>, topic: &str, args: &Value) {
         self.call(cx, topic, args, None);
     }
@@ -362,8 +362,8 @@ impl JobShell {
         engine.is_some_and(|engine| engine.handles(topic))
     }
 
-    /// Tells scripts where tasks run, once that is known.
-    pub(crate) fn tell_scripts(&mut self) {
+    /// Passes the places of tasks to scripts, once they are known.
+    pub(crate) fn notify_scripts(&mut self) {
         if let (Some(job), Some(engine)) = (&self.job, &mut self.scripts) {
             engine.set_facts(facts(job, Some(&self.placement.taskmap)));
         }

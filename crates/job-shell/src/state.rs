@@ -13,7 +13,8 @@ pub enum State {
     Meeting,
     /// Tasks run.
     Running,
-    /// The leading shell, whose own tasks have ended, hears those whose tasks have not.
+    /// The leading shell, whose own tasks have ended, receives from those whose tasks
+    /// have not.
     Hearing,
     /// All tasks ended; the last of their output is being stored.
     Draining,

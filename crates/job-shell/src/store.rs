@@ -110,7 +110,7 @@ impl Store {
         }
     }
 
-    /// Says that a stream goes elsewhere.
+    /// Records that a stream goes elsewhere.
     pub fn redirect(&mut self, now: f64, redirect: &Redirect) {
         self.has_words = true;
         add(
@@ -149,7 +149,7 @@ impl Store {
         self.has_words_in = true;
     }
 
-    /// Says that all tasks read a file instead.
+    /// Records that all tasks read a file instead.
     pub fn input_redirect(&mut self, now: f64, path: &str) {
         let redirect = Redirect {
             stream: "stdin".to_owned(),

@@ -54,7 +54,7 @@ impl JobShell {
     }
 
     /// Handlers see how a task has ended.
-    pub(crate) fn tell_exit(&mut self, cx: &mut Cx<Self>, index: usize) {
+    pub(crate) fn send_exit(&mut self, cx: &mut Cx<Self>, index: usize) {
         if self.task_call(cx, index, "task.exit") == Outcome::Failed {
             self.log(cx, Level::Error, None, "task.exit plugin(s) failed");
         }
@@ -96,8 +96,8 @@ impl JobShell {
         }
     }
 
-    /// Handlers hear that the shell is about to leave.
-    pub(crate) fn tell_end(&mut self, cx: &mut Cx<Self>) {
+    /// Handlers are notified that the shell is about to leave.
+    pub(crate) fn send_end(&mut self, cx: &mut Cx<Self>) {
         if self.call(cx, "shell.exit", &Value::Null, None).1 == Outcome::Failed {
             self.log(cx, Level::Error, None, "shell_exit callback(s) failed");
             self.count_code(1);

@@ -13,19 +13,19 @@ use crate::JobShell;
 use crate::job::Job;
 use crate::lines::{Buffering, Lines};
 use crate::log::Level;
+use crate::messages::{ShellMessage, TaskExit};
 use crate::options::Options;
 use crate::signals::SIGKILL;
 use crate::state::{Move, State};
-use crate::words::{TaskExit, Word};
 
 /// One task.
 #[derive(Debug)]
 pub struct Task {
-    /// Its rank in the job.
+    /// Rank in the job.
     pub rank: u32,
     /// It, until it has ended and closed its streams.
     pub child: Option<ChildId>,
-    /// Its process id, once it is known.
+    /// Process id, once it is known.
     pub pid: i32,
     /// Exit status.
     pub status: Option<WaitStatus>,
@@ -39,7 +39,7 @@ pub struct Task {
 /// Destination of a task's terminal output, besides its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capture {
-    /// It is standard output.
+    /// The stream is standard output.
     Kept,
     /// Nothing.
     Dropped,
@@ -127,7 +127,7 @@ impl Task {
         self.child.is_some()
     }
 
-    /// It could not be started; gives the child that there is none of.
+    /// The task could not be started; returns the child that does not exist.
     pub fn never_ran(&mut self) -> Option<ChildId> {
         (self.stdout, self.stderr) = (None, None);
         self.child.take()
@@ -205,13 +205,13 @@ impl JobShell {
             self.look_for_kills(cx);
         }
         self.log(cx, Level::Debug, None, &message);
-        self.tell_exit(cx, index);
+        self.send_exit(cx, index);
         let first = FirstExit::Task(self.place.rank, exit);
         if self.place.is_leader() {
             self.job_exit(cx, first);
         } else if self.first_exit.is_none() {
             self.first_exit = Some(first);
-            self.tell(cx, &Word::Exit(exit));
+            self.send_to_leader(cx, &ShellMessage::Exit(exit));
         }
         self.task_over(cx, index);
     }
@@ -390,7 +390,7 @@ impl JobShell {
             self.sum_up_output(cx);
             self.debug(cx, "tasks-complete", "all shells report tasks complete");
         }
-        self.tell_end(cx);
+        self.send_end(cx);
         let message = format!("exit {}", self.code);
         self.log(cx, Level::Debug, None, &message);
         for timer in [self.exit_timer.take(), self.warning.take()]
@@ -400,7 +400,7 @@ impl JobShell {
             cx.cancel_timer(timer);
         }
         if !is_leader {
-            return self.tell(cx, &Word::Complete);
+            return self.send_to_leader(cx, &ShellMessage::Complete);
         }
         self.log_exit(cx);
         if let Some(job) = self.job.clone() {

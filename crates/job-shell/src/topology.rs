@@ -16,9 +16,9 @@ const CPUS_MAX: u32 = 1024;
 /// The CPUs of a job.
 #[derive(Debug, Clone, Default)]
 pub struct Cores {
-    /// Those of each of its cores, in order; empty if one of them is not known.
+    /// CPUs of each of its cores, in order; empty if one of them is not known.
     pub cpus: Vec<IdSet>,
-    /// Those that we may use.
+    /// CPUs that we may use.
     pub allowed: IdSet,
 }
 

@@ -1,8 +1,8 @@
 //! Turns of shells at writing to the job's log. The tasks of the leading shell are beside it,
-//! and those of the others are heard by messages: without turns the former would be done long
-//! before the latter, which could not help it, and the time after a job's first exit would run.
-//! A shell that has more to tell than goes at once says so: until it was heard again, the
-//! leading shell's tasks write no more than it could.
+//! and the output of the others arrives in messages: without turns the former would be done
+//! long before the latter, which could not help it, and the time after a job's first exit would
+//! run. A shell that has more to send than fits at once sets a flag: until its next message,
+//! the leading shell's tasks write no more than it could.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,9 @@ use crate::limits::TURN_BYTES_MAX;
 pub struct Turns {
     /// Bytes that our own tasks wrote.
     own: usize,
-    /// Shells that had more to tell when they were heard last.
+    /// Shells that had more to send with their last message.
     behind: BTreeSet<u32>,
-    /// Those of them that were not heard in this turn.
+    /// Shells from which nothing was received in this turn.
     awaited: BTreeSet<u32>,
 }
 
@@ -26,7 +26,7 @@ impl Turns {
         self.own = self.own.saturating_add(bytes);
     }
 
-    /// A shell was heard, and whether it has more to tell.
+    /// A shell has sent a batch, and whether it has more to send.
     pub fn heard(&mut self, shell: u32, has_more: bool) {
         match has_more {
             true => self.behind.insert(shell),

@@ -15,7 +15,7 @@ use crate::worker::Files;
 
 /// The part of the shell that watches for kills.
 const OOM: &str = "oom";
-/// The part of the shell that tells of memory and time.
+/// The part of the shell that reports memory and time.
 const SYSMON: &str = "sysmon";
 
 /// Usage counted so far.
@@ -127,13 +127,13 @@ impl JobShell {
         if self.meter.kills.is_some() && !self.meter.is_closing {
             cx.work(Files::usage, |core: &mut JobShell, cx, usage| {
                 if let Some(usage) = usage {
-                    core.tell_kills(cx, usage);
+                    core.report_kills(cx, usage);
                 }
             });
         }
     }
 
-    fn tell_kills(&mut self, cx: &mut Cx<Self>, usage: Usage) {
+    fn report_kills(&mut self, cx: &mut Cx<Self>, usage: Usage) {
         let (Some(before), Some(after)) = (self.meter.kills, usage.oom_kills) else {
             return;
         };
@@ -167,7 +167,7 @@ impl JobShell {
             core.meter.is_closing = false;
             core.meter.is_closed = true;
             if let Some(usage) = usage {
-                core.tell_kills(cx, usage);
+                core.report_kills(cx, usage);
                 if is_sysmon {
                     core.sum_up_usage(cx, usage);
                 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use initrc::{Script, Wish};
+use initrc::{Script, ScriptRequest};
 use proto::data::IdSet;
 use serde_json::{Map, Value};
 
@@ -48,7 +48,7 @@ pub struct Files {
 pub struct Wanted {
     /// Directories to make the temporary one in, in order of preference.
     pub tmp_parents: Vec<String>,
-    /// Its name.
+    /// Name.
     pub tmp_name: String,
     /// Working directory wanted for tasks.
     pub cwd: Option<String>,
@@ -67,7 +67,7 @@ pub struct Wanted {
     /// A program to look for, and the folders to do so in, as PATH has them.
     pub program: Option<(String, String)>,
     /// Scripts that may be there, if they were not looked for yet.
-    pub scripts: Option<(Wish, Disk)>,
+    pub scripts: Option<(ScriptRequest, Disk)>,
 }
 
 /// Results of the preparations.
@@ -169,8 +169,8 @@ impl Files {
                 let _ = std::env::set_current_dir(FALLBACK);
             }
         }
-        if let Some((wish, disk)) = &wanted.scripts {
-            match initrc::find(disk, wish) {
+        if let Some((request, disk)) = &wanted.scripts {
+            match initrc::find(disk, request) {
                 Ok(None) => {}
                 Ok(script) => {
                     prepared.script = script;

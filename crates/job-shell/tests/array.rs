@@ -45,7 +45,7 @@ fn own(stage: &Stage, nth: usize, name: &str) -> Option<String> {
 #[test]
 fn elements_take_turns_on_the_slots() {
     let mut stage = Stage::start(array(2, json!({"indices": "1-3"})));
-    assert_eq!(stage.tell_job(), ["spawn #1", "spawn #2"]);
+    assert_eq!(stage.notify_job(), ["spawn #1", "spawn #2"]);
     assert_eq!(stage.ends(1, 0), ["spawn #3"]);
     assert_eq!(stage.ends(0, 256), [""; 0]);
     stage.pass(GATHER_S);
@@ -61,7 +61,7 @@ fn what_elements_share_is_made_once_and_what_they_do_not_is_theirs() {
     play.environment = json!({"PATH": "/nonexistent:/bin", "OWN": "x", "FLUX_ARRAY_INDEX": "99"});
     play.command = vec!["sh", "-c"];
     let mut stage = Stage::start(play);
-    stage.tell_job();
+    stage.notify_job();
     stage.ends(0, 0);
     let [first, second] = [0, 1].map(|nth: usize| stage.spawned[nth].1.alike.clone().unwrap());
     assert!(std::sync::Arc::ptr_eq(&first, &second));
@@ -93,7 +93,7 @@ fn words_and_paths_may_name_the_element() {
     play.options["output"] = json!({"stdout": {"type": "file", "path": "o.{{array.index}}"}});
     play.options["input"] = json!({"stdin": {"type": "file", "path": "i.{{array.index}}"}});
     let mut stage = Stage::start(play);
-    stage.tell_job();
+    stage.notify_job();
     let spawn = &stage.spawned[0].1;
     assert_eq!(spawn.argv, ["prog", "-i5"]);
     assert_eq!(spawn.stdin_path.as_deref(), Some("i.5"));
@@ -115,7 +115,7 @@ fn words_and_paths_may_name_the_element() {
 #[test]
 fn output_is_labelled_with_the_index_and_ends_once() {
     let mut stage = Stage::start(array(1, json!({"indices": "5-6"})));
-    stage.tell_job();
+    stage.notify_job();
     stage.writes(0, StdioFd::Stdout, "a\n");
     stage.ends(0, 0);
     stage.writes(1, StdioFd::Stderr, "b\n");
@@ -137,7 +137,7 @@ fn output_is_labelled_with_the_index_and_ends_once() {
 #[test]
 fn what_failed_is_tried_again_and_what_runs_too_long_is_ended() {
     let mut stage = Stage::start(array(1, json!({"indices": "1", "retry": 1, "timeout": 2})));
-    stage.tell_job();
+    stage.notify_job();
     assert_eq!(stage.ends(0, 256), ["spawn #1"]);
     assert_eq!(own(&stage, 1, "FLUX_ARRAY_TRY").as_deref(), Some("2"));
     assert_eq!(stage.pass(2.1), ["kill 1 15"]);
@@ -152,7 +152,7 @@ fn one_program_that_is_not_there_ends_the_job_and_one_of_many_does_not() {
         errno: Errno::ENOENT,
     };
     let mut stage = Stage::start(array(1, json!({"indices": "1-3"})));
-    stage.tell_job();
+    stage.notify_job();
     let note = "raise element 1 (host host0): start failed: prog: No such file or directory";
     let seen = stage.child(0, failed.clone());
     assert_eq!(seen[..1], [note.to_owned()]);
@@ -160,7 +160,7 @@ fn one_program_that_is_not_there_ends_the_job_and_one_of_many_does_not() {
     let mut play = array(1, json!({"indices": "1-2"}));
     play.command = vec!["prog.{{array.index}}"];
     let mut stage = Stage::start(play);
-    stage.tell_job();
+    stage.notify_job();
     assert_eq!(stage.child(0, failed), ["spawn #2"]);
     assert_eq!(stage.ends(1, 0).last().unwrap(), "exit 127");
 }
@@ -168,7 +168,7 @@ fn one_program_that_is_not_there_ends_the_job_and_one_of_many_does_not() {
 #[test]
 fn a_job_that_is_to_end_starts_nothing_more() {
     let mut stage = Stage::start(array(1, json!({"indices": "1-3"})));
-    stage.tell_job();
+    stage.notify_job();
     assert_eq!(stage.order(&json!({"signal": 15})), ["kill 0 15"]);
     assert_eq!(stage.ends(0, 15), ["memo 0/3 done, 1 failed", "exit 143"]);
     assert_eq!(logged(&stage), "1:failed@0x1");
@@ -177,7 +177,7 @@ fn a_job_that_is_to_end_starts_nothing_more() {
 #[test]
 fn clients_cancel_elements_and_have_others_run_again() {
     let mut stage = Stage::start(array(1, json!({"indices": "1-6"})));
-    stage.tell_job();
+    stage.notify_job();
     let ok = |seen: Vec<String>, verb: &str| {
         assert!(seen.contains(&format!("array-{verb}: ok")), "{seen:?}");
         seen
@@ -224,13 +224,13 @@ fn a_job_without_elements_has_nothing_to_say_of_them() {
 #[test]
 fn a_shell_that_comes_again_runs_what_is_not_in_the_log() {
     let mut first = Stage::start(array(2, json!({"indices": "1-4"})));
-    first.tell_job();
+    first.notify_job();
     first.ends(0, 0);
     first.ends(1, 768);
     first.pass(GATHER_S);
     let mut second = Stage::start(array(2, json!({"indices": "1-4"})));
     second.values = first.values.clone();
-    assert_eq!(second.tell_job(), ["spawn #3", "spawn #4"]);
+    assert_eq!(second.notify_job(), ["spawn #3", "spawn #4"]);
     second.ends(0, 0);
     assert_eq!(second.ends(1, 0), ["memo 3/4 done, 1 failed", "exit 3"]);
 }
@@ -238,13 +238,13 @@ fn a_shell_that_comes_again_runs_what_is_not_in_the_log() {
 #[test]
 fn a_job_that_resumes_another_leaves_out_what_ended_well() {
     let mut first = Stage::start(array(1, json!({"indices": "1-2"})));
-    first.tell_job();
+    first.notify_job();
     first.ends(0, 0);
     first.ends(1, 256);
     let log = String::from_utf8(first.values["array.log"].clone()).unwrap();
     let resume = json!({"indices": "1-3", "resume": "f8"});
     let mut second = Stage::start(array(2, resume.clone()));
-    assert_eq!(second.tell_job(), ["look up \"guest.array.log\" of 7"]);
+    assert_eq!(second.notify_job(), ["look up \"guest.array.log\" of 7"]);
     let reply = json!({"id": 7, "guest.array.log": log}).to_string();
     assert_eq!(
         second.answers("job-info.lookup", Ok(&reply)),
@@ -254,7 +254,7 @@ fn a_job_that_resumes_another_leaves_out_what_ended_well() {
     second.ends(1, 0);
     assert_eq!(history(&second).good(), "1-3".parse::<IdSet>().unwrap());
     let mut second = Stage::start(array(2, resume));
-    second.tell_job();
+    second.notify_job();
     let missing = Refusal::bare(Errno::ENOENT);
     let seen = second.answers("job-info.lookup", Err(missing));
     assert!(
@@ -270,7 +270,7 @@ fn on(rank: u64, spec: Value) -> Stage {
         rank,
         ..array(1, spec)
     });
-    stage.tell_job();
+    stage.notify_job();
     let seen = stage.opens();
     assert!(seen.contains(&"barrier 1".to_owned()), "{seen:?}");
     stage
@@ -347,7 +347,7 @@ fn another_shell_asks_for_elements_and_tells_how_they_ended() {
         rank: 1,
         ..array(1, json!({"indices": "1-9"}))
     });
-    other.tell_job();
+    other.notify_job();
     let ask = "next after=0 slots=1 want=1".to_owned();
     assert!(other.opens().contains(&ask));
     // The leading shell may not be there yet.

@@ -81,7 +81,7 @@ fn a_following_shell_hands_over_what_its_helper_writes() {
         rank: 1,
         ..play(json!({"command": ["mon"], "output": "/one"}))
     });
-    stage.tell_job();
+    stage.notify_job();
     stage.opens();
     stage.child(0, ChildEvent::Started { pid: 100 });
     let told = stage.writes(1, StdioFd::Stdout, "hi\n");
@@ -109,7 +109,7 @@ fn the_leading_shell_writes_for_others_and_waits_for_them() {
         nodes: 2,
         ..play(helper)
     });
-    stage.tell_job();
+    stage.notify_job();
     stage.opens();
     stage.child(0, ChildEvent::Started { pid: 100 });
     assert_eq!(stage.spawned.len(), 1, "none of ours");

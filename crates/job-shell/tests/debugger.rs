@@ -35,7 +35,7 @@ fn tasks_are_stopped_where_the_option_is_on() {
 #[test]
 fn a_task_that_ends_before_it_is_stopped_ends_the_job() {
     let mut stage = Stage::start(play(json!({"stop-tasks-in-exec": true})));
-    stage.tell_job();
+    stage.notify_job();
     let errno = Errno::ECHILD;
     let seen = stage.child(0, ChildEvent::Failed { errno });
     assert_eq!(seen, ["raise shell_task_forked", "exit 1"]);
@@ -54,7 +54,7 @@ fn a_task_that_ends_before_it_is_stopped_ends_the_job() {
 fn elements_of_an_array_cannot_be_stopped() {
     let options = json!({"stop-tasks-in-exec": true, "array": {"indices": "0-3"}});
     let mut stage = Stage::start(play(options));
-    let seen = stage.tell_job();
+    let seen = stage.notify_job();
     let why = "array: an array cannot have the shell option 'stop-tasks-in-exec'";
     assert_eq!(seen, [format!("raise {why}"), "exit 1".to_owned()]);
 }

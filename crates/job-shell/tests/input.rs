@@ -77,7 +77,7 @@ fn input_may_come_from_a_file() {
         ..Play::default()
     });
     let why = "error opening input file '/nonexistent': No such file or directory";
-    assert_eq!(stage.tell_job()[0], format!("raise {why}"));
+    assert_eq!(stage.notify_job()[0], format!("raise {why}"));
 }
 
 #[test]
@@ -261,5 +261,5 @@ fn a_limit_that_the_job_set_itself_ends_it() {
         ..Play::default()
     });
     let why = "raise shell_init: Invalid KVS input.limit=64M";
-    assert_eq!(stage.tell_job(), [why, "exit 1"]);
+    assert_eq!(stage.notify_job(), [why, "exit 1"]);
 }

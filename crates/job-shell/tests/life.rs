@@ -16,7 +16,7 @@ fn a_shell_runs_its_tasks_and_goes_when_the_outcome_is_safe() {
         ntasks: 2,
         ..Play::default()
     });
-    assert_eq!(stage.tell_job(), ["spawn prog", "spawn prog"]);
+    assert_eq!(stage.notify_job(), ["spawn prog", "spawn prog"]);
     stage.pass(GATHER_S);
     assert_eq!(
         stage.log("exec.eventlog"),
@@ -48,7 +48,7 @@ fn a_shell_runs_its_tasks_and_goes_when_the_outcome_is_safe() {
 fn the_log_of_a_short_job_goes_with_its_outcome() {
     let mut stage = Stage::start(Play::default());
     stage.is_kvs_silent = true;
-    stage.tell_job();
+    stage.notify_job();
     stage.child(0, ChildEvent::Started { pid: 7 });
     assert_eq!(stage.ends(0, 0), ["exit 0"]);
     assert_eq!(stage.unanswered, [0; 0]);
@@ -64,7 +64,7 @@ fn running_without_a_namespace() -> Stage {
         is_closed: true,
         ..Play::default()
     });
-    stage.tell_job();
+    stage.notify_job();
     stage.child(0, ChildEvent::Started { pid: 7 });
     stage.writes(0, StdioFd::Stdout, "hello\n");
     stage
@@ -146,7 +146,7 @@ fn a_task_that_can_not_be_started_ends_the_job() {
         ntasks: 2,
         ..Play::default()
     });
-    stage.tell_job();
+    stage.notify_job();
     let note = "task 0 (host host0): start failed: prog: No such file or directory";
     assert_eq!(
         stage.child(
@@ -168,7 +168,7 @@ fn a_task_that_can_not_be_started_ends_the_job() {
 #[test]
 fn a_task_that_may_not_be_run_is_126() {
     let mut stage = Stage::start(Play::default());
-    stage.tell_job();
+    stage.notify_job();
     let seen = stage.child(
         0,
         ChildEvent::Failed {
@@ -247,7 +247,7 @@ fn signals_reach_task_groups_now_or_when_they_run() {
         stage.event("shell-1234.kill", &json!({"signum": 10})),
         [""; 0]
     );
-    assert_eq!(stage.tell_job(), ["spawn prog", "kill 0 10"]);
+    assert_eq!(stage.notify_job(), ["spawn prog", "kill 0 10"]);
     assert_eq!(
         stage.event("shell-1234.kill", &json!({"signum": 12})),
         ["kill 0 12"]
@@ -409,7 +409,7 @@ fn a_job_that_was_not_validated_fails_by_what_is_wrong() {
             ..Play::default()
         });
         let raised = format!("raise {expect}");
-        assert_eq!(stage.tell_job(), [&raised[..], "exit 1"]);
+        assert_eq!(stage.notify_job(), [&raised[..], "exit 1"]);
     }
 }
 
@@ -428,7 +428,7 @@ fn a_count_of_tasks_that_is_none_is_no_reason_to_run_one() {
             ..Play::default()
         });
         let why = "raise task count must be an int > 0";
-        assert_eq!(stage.tell_job(), [why, "exit 1"]);
+        assert_eq!(stage.notify_job(), [why, "exit 1"]);
     }
     for count in [json!(1), json!("per_slot"), json!([1]), json!(null)] {
         let mut stage = Stage::start(Play {
@@ -436,6 +436,6 @@ fn a_count_of_tasks_that_is_none_is_no_reason_to_run_one() {
             ..Play::default()
         });
         let why = "raise task count must be a mapping";
-        assert_eq!(stage.tell_job(), [why, "exit 1"]);
+        assert_eq!(stage.notify_job(), [why, "exit 1"]);
     }
 }

@@ -108,7 +108,7 @@ fn a_file_that_cannot_be_opened_is_told_in_the_log() {
     });
     let why = "error opening output file /nonexistent/err: No such file or directory";
     assert_eq!(
-        stage.tell_job(),
+        stage.notify_job(),
         [format!("raise {why}"), "exit 1".to_owned()]
     );
     let log = format!(r#"log {{"level":0,"message":"{why}","rank":0}}"#);

@@ -20,7 +20,7 @@ fn options_that_make_no_sense_end_the_job() {
     let options = json!({"cpu-affinity": "map:0x0"});
     let mut stage = Stage::start(play(1, options));
     let fatal = "shell_init: cpuset 0x0 contains no cores or is invalid";
-    assert_eq!(stage.tell_job(), [&format!("raise {fatal}"), "exit 1"]);
+    assert_eq!(stage.notify_job(), [&format!("raise {fatal}"), "exit 1"]);
     let log = |level: u32, message: &str| {
         format!(r#"log {{"level":{level},"message":"{message}","rank":0}}"#)
     };
@@ -70,7 +70,7 @@ fn a_map_binds_each_task_and_dry_run_none() {
 fn a_map_of_cpus_that_are_not_there_ends_the_job() {
     let mut stage = Stage::start(play(1, json!({"cpu-affinity": "map:99999"})));
     let fatal = "raise shell_init: cpuset 99999 contains no cores or is invalid";
-    assert_eq!(stage.tell_job(), [fatal, "exit 1"]);
+    assert_eq!(stage.notify_job(), [fatal, "exit 1"]);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn gpus_are_shown_as_the_job_says() {
 fn the_map_of_tasks_is_as_the_job_says() {
     let check = |taskmap: Value, expect: &str| {
         let mut stage = Stage::start(play(2, json!({ "taskmap": taskmap })));
-        let seen = stage.tell_job();
+        let seen = stage.notify_job();
         // Longer than events wait for others.
         stage.pass(0.1);
         let last = stage.log("exec.eventlog").pop().unwrap_or_default();
@@ -148,7 +148,7 @@ fn how_soon_the_kernel_ends_a_task_can_be_set() {
     // The task of a test has a number that no process has, so that it cannot.
     let options = json!({"oom": {"adjust": 500}, "verbose": 1});
     let mut stage = Stage::start(play(1, options));
-    stage.tell_job();
+    stage.notify_job();
     let pid = i32::MAX;
     stage.child(0, ChildEvent::Started { pid });
     stage.ends(0, 0);

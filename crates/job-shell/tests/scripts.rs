@@ -79,7 +79,7 @@ fn a_script_that_fails_ends_the_job() {
     let mut stage = Stage::start(play(&script, json!({})));
     let fatal = format!("loading rc file {path}");
     assert_eq!(
-        stage.tell_job(),
+        stage.notify_job(),
         [format!("raise {fatal}"), "exit 1".to_owned()]
     );
     let why = format!("{path}:2: attempt to set read-only field shell.info");
@@ -94,10 +94,10 @@ fn a_script_that_is_not_there_ends_the_job() {
     };
     let mut stage = Stage::start(play("initrc"));
     let fatal = "loading rc file /none.lua: No such file or directory";
-    assert_eq!(stage.tell_job(), [&format!("raise {fatal}"), "exit 1"]);
+    assert_eq!(stage.notify_job(), [&format!("raise {fatal}"), "exit 1"]);
     let mut stage = Stage::start(play("userrc"));
     let fatal = "loading rc file built-in initrc.lua";
-    assert_eq!(stage.tell_job(), [&format!("raise {fatal}"), "exit 1"]);
+    assert_eq!(stage.notify_job(), [&format!("raise {fatal}"), "exit 1"]);
     let lines = [
         said(3, "source /none.lua: No such file or directory"),
         said(3, "built-in initrc.lua:6: source /none.lua failed"),
@@ -116,7 +116,7 @@ fn options_that_make_no_sense_are_told_when_no_script_has_changed_them() {
     let mut stage = Stage::start(play(&script, bad()));
     let text = "exit-timeout is not a valid Flux Standard Duration";
     assert_eq!(
-        stage.tell_job(),
+        stage.notify_job(),
         [&format!("raise shell_init: {text}"), "exit 1"]
     );
     let plugin = "plugin 'task-exit': shell.init failed";
@@ -174,7 +174,7 @@ fn the_failure_of_a_topic_means_what_the_table_says() {
     let ends = |topic: &str, fatal: &str| {
         let script = failing(topic);
         let mut stage = Stage::start(play(&script, json!({})));
-        let mut seen = stage.tell_job();
+        let mut seen = stage.notify_job();
         if topic == "task.fork" {
             seen = stage.child(0, ChildEvent::Started { pid: 100 });
         }
@@ -239,7 +239,7 @@ fn a_handler_spreads_tasks_by_a_scheme_of_its_own() {
     assert_eq!(stage.log("exec.eventlog").pop().unwrap(), map);
     let script = failing("taskmap.swap");
     let mut stage = Stage::start(play(&script, taskmap));
-    assert_eq!(stage.tell_job(), ["raise shell_taskmap", "exit 1"]);
+    assert_eq!(stage.notify_job(), ["raise shell_taskmap", "exit 1"]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn with(rank: u64, options: Value) -> Play {
 /// The shell of this rank, its tasks started, and those of the other one too.
 fn running(play: Play) -> Stage {
     let mut stage = Stage::start(play);
-    stage.tell_job();
+    stage.notify_job();
     stage.opens();
     stage.child(0, ChildEvent::Started { pid: 7 });
     stage.opens();
@@ -44,7 +44,7 @@ fn gone() -> Refusal {
 #[test]
 fn tasks_start_when_all_shells_are_ready() {
     let mut leader = Stage::start(play(0));
-    assert_eq!(leader.tell_job(), ["hear 0", "barrier 0"]);
+    assert_eq!(leader.notify_job(), ["hear 0", "barrier 0"]);
     assert_eq!(leader.opens(), ["spawn prog", "barrier 1"]);
     leader.pass(GATHER_S);
     let init = r#"shell.init {"service":"100-shell-fNH","leader-rank":0,"size":2}"#;
@@ -55,7 +55,7 @@ fn tasks_start_when_all_shells_are_ready() {
     let start = r#"shell.start {"taskmap":{"version":1,"map":[[0,2,1,1]]}}"#;
     assert_eq!(leader.log("exec.eventlog")[1..], [start]);
     let mut other = Stage::start(play(1));
-    assert_eq!(other.tell_job(), ["barrier 0"]);
+    assert_eq!(other.notify_job(), ["barrier 0"]);
     assert_eq!(
         other.opens(),
         ["watch \"input\"", "spawn prog", "barrier 1"]
@@ -245,7 +245,7 @@ fn one_shell_says_for_all_where_output_goes() {
 #[test]
 fn a_first_exit_is_logged_behind_the_start() {
     let mut leader = Stage::start(play(0));
-    leader.tell_job();
+    leader.notify_job();
     leader.opens();
     let exit = json!({"exit": {"localid": 0, "rank": 1, "pid": 9, "status": 0}});
     leader.hears(1, 1, &json!([exit, "complete"]));
@@ -286,7 +286,7 @@ fn a_shell_that_is_lost_is_told_and_not_waited_for() {
 #[test]
 fn a_job_that_is_ended_while_shells_meet_starts_nothing() {
     let mut leader = Stage::start(play(0));
-    leader.tell_job();
+    leader.notify_job();
     assert_eq!(leader.order(&json!({"signal": 15})), [""; 0]);
     let canceled = Refusal::bare(Errno::ECANCELED);
     assert_eq!(
@@ -296,7 +296,7 @@ fn a_job_that_is_ended_while_shells_meet_starts_nothing() {
     let seen = leader.hears(1, 1, &json!(["complete"]));
     assert_eq!(seen, ["hear 1", "exit 143"]);
     let mut other = Stage::start(play(1));
-    other.tell_job();
+    other.notify_job();
     let broken = Refusal::bare(Errno::EIO);
     assert_eq!(
         other.answers("job-exec.shell-barrier", Err(broken)),
@@ -313,7 +313,7 @@ fn a_shell_that_is_lost_before_the_job_is_known_is_not_waited_for() {
         ..play(0)
     };
     let mut leader = Stage::start(play);
-    assert_eq!(leader.tell_job(), [""; 0]);
+    assert_eq!(leader.notify_job(), [""; 0]);
     let lost = json!({"lost": {"ranks": "1", "severity": 0, "message": ""}, "signal": 15});
     assert_eq!(leader.order(&lost), [""; 0]);
     assert_eq!(leader.finds_request(), ["hear 0", "barrier 0"]);
@@ -327,7 +327,7 @@ fn a_shell_that_is_lost_before_the_job_is_known_is_not_waited_for() {
 #[test]
 fn a_barrier_is_asked_again_when_job_exec_was_restarted() {
     let mut other = Stage::start(play(1));
-    other.tell_job();
+    other.notify_job();
     assert_eq!(
         other.answers("job-exec.shell-barrier", Err(gone())),
         [""; 0]
@@ -355,11 +355,11 @@ fn what_is_wrong_with_a_job_is_said_once() {
     let wrong = json!({"cpu-affinity": 1, "verbose": "x"});
     let fatal = "failed to parse attributes.system.shell.verbose";
     let mut leader = Stage::start(with(0, wrong.clone()));
-    assert_eq!(leader.tell_job(), ["hear 0", &format!("raise {fatal}")]);
+    assert_eq!(leader.notify_job(), ["hear 0", &format!("raise {fatal}")]);
     let seen = leader.hears(1, 1, &json!(["complete"]));
     assert_eq!(seen, ["hear 1", "exit 1"]);
     let mut other = Stage::start(with(1, wrong));
-    assert_eq!(other.tell_job(), ["tell 1 \"complete\""]);
+    assert_eq!(other.notify_job(), ["tell 1 \"complete\""]);
 }
 
 fn say(stage: &mut Stage, line: &str) -> Vec<String> {
@@ -511,13 +511,13 @@ fn cores_of_a_slot_without_a_task_are_given_up() {
         ..play(rank)
     };
     let mut leader = Stage::start(play(0));
-    leader.tell_job();
+    leader.notify_job();
     assert_eq!(leader.opens(), ["spawn prog", "spawn prog", "barrier 1"]);
     assert_eq!(leader.env(1, "FLUX_TASK_RANK").as_deref(), Some("2"));
     let mut other = Stage::start(play(1));
     let log = r#"{"log":{"level":4,"message":"host1: adjusted cores from 0-1 to 0","rank":1}}"#;
     assert_eq!(
-        other.tell_job(),
+        other.notify_job(),
         ["barrier 0".to_owned(), format!("tell 1 {log}")]
     );
 }

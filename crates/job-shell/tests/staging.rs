@@ -31,7 +31,7 @@ fn staged(stage: &Stage, path: &str) -> PathBuf {
 #[test]
 fn tasks_start_when_the_files_of_all_archives_are_there() {
     let mut stage = Stage::start(play(json!({"names": "a,b"})));
-    assert_eq!(stage.tell_job(), ["look up archive.a"]);
+    assert_eq!(stage.notify_job(), ["look up archive.a"]);
     let found = archive(&["d/x", "y"]);
     assert_eq!(
         stage.answers("kvs.lookup", Ok(&found)),
@@ -48,7 +48,7 @@ fn tasks_start_when_the_files_of_all_archives_are_there() {
 #[test]
 fn only_files_that_match_are_written() {
     let mut stage = Stage::start(play(json!({"pattern": "d*"})));
-    assert_eq!(stage.tell_job(), ["look up archive.main"]);
+    assert_eq!(stage.notify_job(), ["look up archive.main"]);
     let found = archive(&["d/x", "y"]);
     assert_eq!(stage.answers("kvs.lookup", Ok(&found)), ["spawn prog"]);
     assert!(staged(&stage, "d/x").exists() && !staged(&stage, "y").exists());
@@ -58,7 +58,7 @@ fn only_files_that_match_are_written() {
 fn a_job_without_its_files_does_not_start() {
     let fails = |result: Result<&str, Refusal>, why: &str| {
         let mut stage = Stage::start(play(json!(1)));
-        stage.tell_job();
+        stage.notify_job();
         let seen = stage.answers("kvs.lookup", result);
         assert_eq!(
             seen,
@@ -91,9 +91,9 @@ fn a_directory_of_all_is_filled_by_the_leading_shell() {
         ..play(json!({ "destination": destination }))
     };
     let mut follower = Stage::start(play(1));
-    assert_eq!(follower.tell_job(), ["barrier 0"]);
+    assert_eq!(follower.notify_job(), ["barrier 0"]);
     let mut leader = Stage::start(play(0));
-    let seen = leader.tell_job();
+    let seen = leader.notify_job();
     assert!(
         seen.contains(&"look up archive.main".to_owned()),
         "{seen:?}"
@@ -105,7 +105,7 @@ fn a_directory_of_all_is_filled_by_the_leading_shell() {
 #[test]
 fn a_job_that_is_to_end_stages_nothing_more() {
     let mut stage = Stage::start(play(json!({"names": "a,b"})));
-    stage.tell_job();
+    stage.notify_job();
     stage.order(&json!({"signal": 15}));
     let seen = stage.answers("kvs.lookup", Ok(&archive(&["x"])));
     assert!(!staged(&stage, "x").exists());

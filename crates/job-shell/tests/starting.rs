@@ -15,7 +15,7 @@ fn starting(ntasks: u64) -> Stage {
         ntasks,
         ..Play::default()
     });
-    stage.tell_job();
+    stage.notify_job();
     assert_eq!(stage.spawned.len(), TURN);
     stage
 }

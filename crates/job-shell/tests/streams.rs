@@ -176,7 +176,7 @@ fn a_file_that_can_not_be_opened_ends_the_job() {
     });
     let why = "error opening output file /nonexistent/out: No such file or directory";
     assert_eq!(
-        stage.tell_job(),
+        stage.notify_job(),
         [format!("raise {why}"), "exit 1".to_owned()]
     );
 }

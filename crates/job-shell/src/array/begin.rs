@@ -24,7 +24,7 @@ use crate::options::Stream;
 use crate::signals::SIGKILL;
 use crate::worker::Prepared;
 
-/// Variables that tell an element which it is.
+/// Variables with the identity of an element.
 const INDEX: &str = "FLUX_ARRAY_INDEX";
 const TRY: &str = "FLUX_ARRAY_TRY";
 const COUNT: &str = "FLUX_ARRAY_COUNT";
@@ -221,7 +221,7 @@ impl JobShell {
             Err(error) => return self.fatal(cx, 1, &format!("{KEY}: {error}")),
         };
         let history = History::read(&String::from_utf8_lossy(&bytes));
-        self.tell_damage(cx, &history, "");
+        self.report_damage(cx, &history, "");
         let Some((Part::Lead(lead), spec)) = self.array_parts() else {
             return;
         };
@@ -251,7 +251,7 @@ impl JobShell {
 
     /// Handles the log of an earlier job.
     fn resume(&mut self, cx: &mut Cx<Self>, history: &History) {
-        self.tell_damage(cx, history, "array.resume: ");
+        self.report_damage(cx, history, "array.resume: ");
         let good = history.good();
         let Some((Part::Lead(lead), spec)) = self.array_parts() else {
             return;
@@ -264,7 +264,7 @@ impl JobShell {
         self.meet(cx);
     }
 
-    fn tell_damage(&mut self, cx: &mut Cx<Self>, history: &History, of: &str) {
+    fn report_damage(&mut self, cx: &mut Cx<Self>, history: &History, of: &str) {
         if history.n_damaged > 0 {
             let n = history.n_damaged;
             let text = format!("{of}{n} damaged line(s) of {KEY}: their elements are run again");

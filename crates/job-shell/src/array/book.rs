@@ -13,13 +13,13 @@ use proto::data::array::{ArraySpec, Ended, History, How};
 /// An element to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
-    /// Its index.
+    /// Index.
     pub index: u32,
     /// Number of earlier starts.
     pub tries: u32,
 }
 
-/// Of an element: how many times it was started, at all and since it was last asked for.
+/// Number of starts of an element, in all and since it was last requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Tries {
     all: u32,
@@ -44,9 +44,9 @@ struct Failed {
 /// Consequence of the end of an element.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
-    /// It was told before, or is no element that this shell has.
+    /// The end was reported before, or the element is unknown to this shell.
     Unknown,
-    /// It is run again.
+    /// The element is run again.
     Again,
     /// This was its last end.
     Final(Ended),
@@ -55,7 +55,7 @@ pub enum Verdict {
 /// Effect of cancelling elements.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Canceled {
-    /// They had not been handed out.
+    /// Elements that had not been handed out.
     pub waiting: IdSet,
     /// Shells that are to end some.
     pub out: BTreeMap<u32, IdSet>,
@@ -66,11 +66,11 @@ pub struct Canceled {
 pub struct Counts {
     /// Elements of the array.
     pub all: u64,
-    /// Those that ended well.
+    /// Elements that ended well.
     pub good: u64,
-    /// Those that ended otherwise.
+    /// Elements that ended otherwise.
     pub failed: u64,
-    /// Those that shells have.
+    /// Elements that shells have.
     pub out: u64,
 }
 
@@ -117,7 +117,7 @@ impl Book {
         self.leave_out(&history.before);
     }
 
-    /// These elements are done already.
+    /// Leaves out elements that are done already.
     pub fn leave_out(&mut self, done: &IdSet) {
         let done = self.waiting.intersection(done);
         self.waiting.subtract(&done);

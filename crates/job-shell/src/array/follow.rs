@@ -1,5 +1,5 @@
 //! The other shells of an array: they ask the leading one for elements before they run out of
-//! them, and tell it how elements ended. Both are asked again until they are answered.
+//! them, and report the ends of elements. Both are asked again until they are answered.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -95,7 +95,7 @@ impl JobShell {
 
     /// Asks for elements if few are left, and reports ended ones to the leading shell.
     pub(super) fn ask_for_supply(&mut self, cx: &mut Cx<Self>) {
-        self.tell_ended(cx, false);
+        self.report_ended(cx, false);
         let shell = self.place.rank;
         let Some(array) = &mut self.array else {
             return;
@@ -142,7 +142,7 @@ impl JobShell {
     }
 
     /// Reports ended elements to the leading shell: after a while, or now.
-    fn tell_ended(&mut self, cx: &mut Cx<Self>, now: bool) {
+    fn report_ended(&mut self, cx: &mut Cx<Self>, now: bool) {
         let shell = self.place.rank;
         let Some(supply) = self.supply() else {
             return;
@@ -159,7 +159,7 @@ impl JobShell {
                     if let Some(supply) = core.supply() {
                         supply.is_gathering = false;
                     }
-                    core.tell_ended(cx, true);
+                    core.report_ended(cx, true);
                 });
             }
             return;

@@ -63,15 +63,15 @@ impl JobShell {
     }
 
     /// An element has ended, here or elsewhere.
-    pub(super) fn take_end(&mut self, cx: &mut Cx<Self>, ended: Ended) {
+    pub(super) fn receive_end(&mut self, cx: &mut Cx<Self>, ended: Ended) {
         let Some(lead) = self.lead() else {
             return;
         };
         let verdict = lead.book.ended(ended);
-        self.take_verdict(cx, verdict);
+        self.receive_verdict(cx, verdict);
     }
 
-    fn take_verdict(&mut self, cx: &mut Cx<Self>, verdict: Verdict) {
+    fn receive_verdict(&mut self, cx: &mut Cx<Self>, verdict: Verdict) {
         let Verdict::Final(ended) = verdict else {
             return;
         };
@@ -89,7 +89,7 @@ impl JobShell {
         }
     }
 
-    /// Has the log say how an element ended.
+    /// Writes the end of an element into the log.
     pub(super) fn write_down(&mut self, cx: &mut Cx<Self>, ended: Ended) {
         let Some(lead) = self.lead() else {
             return;
@@ -129,7 +129,7 @@ impl JobShell {
         }
     }
 
-    /// Says in the job's annotations how far the array is.
+    /// Writes the progress of the array into the job's annotations.
     fn post_memo(&mut self, cx: &mut Cx<Self>, is_volatile: bool) {
         let id = self.launch.id;
         let Some(lead) = self.lead() else {
@@ -178,7 +178,7 @@ impl JobShell {
         }
         lead.handed.remove(&shell);
         for verdict in lead.book.lost(shell, now) {
-            self.take_verdict(cx, verdict);
+            self.receive_verdict(cx, verdict);
         }
         self.fill_slots(cx);
     }
@@ -224,7 +224,7 @@ impl JobShell {
         self.serve_shells(cx);
     }
 
-    /// Answers shells that wait, as far as there is something to tell.
+    /// Answers waiting shells, as far as there is something to send.
     pub(super) fn serve_shells(&mut self, cx: &mut Cx<Self>) {
         let shells = u64::from(self.place.size);
         let Some(lead) = self.lead() else {
@@ -273,7 +273,7 @@ impl JobShell {
         }
         for element in history.ended.into_values() {
             let shell = ended.shell;
-            self.take_end(cx, Ended { shell, ..element });
+            self.receive_end(cx, Ended { shell, ..element });
         }
         self.fill_slots(cx);
         Ok(Empty)

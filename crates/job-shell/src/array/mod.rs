@@ -108,7 +108,8 @@ impl JobShell {
         self.array.as_ref().is_some_and(Array::is_open)
     }
 
-    /// Starts no further element: the job is being ended. Those that run are told otherwise.
+    /// Starts no further element: the job is being ended. Those that run are stopped in
+    /// another way.
     pub(crate) fn stop_array(&mut self) {
         let Some(array) = &mut self.array else {
             return;

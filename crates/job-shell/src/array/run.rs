@@ -145,7 +145,7 @@ impl JobShell {
         self.element_over(cx, slot);
     }
 
-    /// It could not be started.
+    /// Records that an element could not be started.
     pub(crate) fn element_failed(&mut self, cx: &mut Cx<Self>, slot: usize, errno: Errno) {
         let Some(job) = self.job.clone() else {
             return;
@@ -223,7 +223,7 @@ impl JobShell {
             how,
         };
         match &mut array.part {
-            Part::Lead(_) => self.take_end(cx, ended),
+            Part::Lead(_) => self.receive_end(cx, ended),
             Part::Follow(supply) => supply.ended.push(ended),
         }
     }

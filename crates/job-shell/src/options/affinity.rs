@@ -139,7 +139,7 @@ mod tests {
         let options = json!({ "cpu-affinity": value });
         let mut reader = Reader::new(options.as_object().unwrap());
         let shown = match cpu(&mut reader) {
-            Err(Problem::New(text) | Problem::Said(text)) => text,
+            Err(Problem::New(text) | Problem::Text(text)) => text,
             Ok(affinity) => {
                 let map = match &affinity.mode {
                     Affinity::Map(sets) => {

@@ -29,7 +29,7 @@ const OF_PLUGINS: [(&str, &[&str]); 9] = [
 ];
 impl Options {
     /// Reads the options before scripts may change them. A wrong value of one that scripts have no
-    /// say in ends the job; others are told when no script has changed them.
+    /// say in ends the job; others are reported when no script has changed them.
     pub fn read_first(
         options: &Map<String, Value>,
         verbose: Option<&Value>,

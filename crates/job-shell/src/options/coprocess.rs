@@ -14,9 +14,9 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 /// A helper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coprocess {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its program and arguments.
+    /// Program and arguments.
     pub command: Vec<String>,
     /// The file that it writes to, a template.
     pub output: Option<String>,

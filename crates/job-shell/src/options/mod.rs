@@ -69,7 +69,8 @@ pub struct Options {
     pub affinity: CpuAffinity,
     /// Assignment of GPUs to tasks.
     pub gpu_affinity: Affinity,
-    /// Tasks by resource in place of slots: which, and how many on each.
+    /// Tasks by resource in place of slots: the resource, and the number of tasks on
+    /// each.
     pub per_resource: Option<(PerResource, u64)>,
     /// Distribution of tasks over nodes.
     pub taskmap: Scheme,
@@ -118,7 +119,7 @@ pub struct Options {
 pub enum PerResource {
     /// Nodes of the job.
     Node,
-    /// Its cores.
+    /// Cores.
     Core,
 }
 
@@ -150,7 +151,7 @@ impl Options {
         let mut reader = Reader::new(options);
         let options = Options::read_rows(&mut reader, verbose);
         if !reader.has_failed() {
-            tell_unknown(&mut reader, is_known);
+            report_unknown(&mut reader, is_known);
         }
         let remarks = reader.finish()?;
         Ok(Options { remarks, ..options })
@@ -267,7 +268,7 @@ fn verbose(reader: &mut Reader, attribute: Option<&Value>) -> i64 {
         None => attribute.and_then(Value::as_i64).unwrap_or(0),
     };
     if given > 2 {
-        reader.say(Level::Warn, None, "Ignoring shell verbosity > 2");
+        reader.remark(Level::Warn, None, "Ignoring shell verbosity > 2");
     }
     given.clamp(0, 2)
 }
@@ -305,8 +306,8 @@ fn refuse_unsupported(reader: &mut Reader) {
     }
 }
 
-/// Options that nobody knows are told.
-fn tell_unknown(reader: &mut Reader, is_known: &dyn Fn(&str) -> bool) {
+/// Unknown options are reported.
+fn report_unknown(reader: &mut Reader, is_known: &dyn Fn(&str) -> bool) {
     let unknown = option::unknown(reader.options()).into_iter();
     let top = |name: &str| name.split('.').next().is_some_and(is_known);
     for unknown in unknown.filter(|unknown| !top(&unknown.name)) {
@@ -315,7 +316,7 @@ fn tell_unknown(reader: &mut Reader, is_known: &dyn Fn(&str) -> bool) {
             .map(|near| format!(": did you mean {near}?"));
         let hint = hint.unwrap_or_default();
         let text = format!("option {} is unknown and was not used{hint}", unknown.name);
-        reader.say(Level::Warn, None, text);
+        reader.remark(Level::Warn, None, text);
     }
 }
 
@@ -362,7 +363,7 @@ fn taskmap(reader: &mut Reader) -> Scheme {
         (Ok(None), ..) => return Scheme::Block,
         (Ok(Some(_)), Ok(Some(scheme)), Ok(value)) => (scheme, value.unwrap_or_default()),
         _ => {
-            reader.say(Level::Error, None, "failed to parse taskmap shell option");
+            reader.remark(Level::Error, None, "failed to parse taskmap shell option");
             reader.fail("shell_taskmap");
             return Scheme::Block;
         }
@@ -512,8 +513,8 @@ fn signum_of(value: Option<&Value>) -> Option<&Value> {
 fn oom(reader: &mut Reader) -> Result<Option<i64>, Problem> {
     if let Some(other) = reader.strict("oom", &["adjust"])? {
         let text = format!("shell_getopt: unpack error: {other}");
-        reader.say(Level::Error, None, text);
-        return Err(Problem::Said(other));
+        reader.remark(Level::Error, None, text);
+        return Err(Problem::Text(other));
     }
     Ok(reader.int(option::OOM_ADJUST)?)
 }

@@ -32,10 +32,10 @@ pub struct Failure {
 /// Reason for which a part of the shell cannot do what an option asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
-    /// It is to be said.
+    /// A problem that is still to be reported.
     New(String),
-    /// It has been said.
-    Said(String),
+    /// A problem that has been reported.
+    Text(String),
 }
 
 impl From<String> for Problem {
@@ -60,7 +60,7 @@ impl Failure {
         };
         let (own, text) = match problem {
             Problem::New(text) => (Some(line(Some(component), text.clone())), text),
-            Problem::Said(text) => (None, text),
+            Problem::Text(text) => (None, text),
         };
         let failed = line(None, format!("plugin '{name}': shell.init failed"));
         Failure {
@@ -77,7 +77,7 @@ pub struct Mistyped(pub String);
 
 impl From<Mistyped> for Problem {
     fn from(Mistyped(text): Mistyped) -> Problem {
-        Problem::Said(text)
+        Problem::Text(text)
     }
 }
 
@@ -128,7 +128,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds a line to the log.
-    pub fn say(&mut self, level: Level, component: Option<&'static str>, text: impl Into<String>) {
+    pub fn remark(
+        &mut self,
+        level: Level,
+        component: Option<&'static str>,
+        text: impl Into<String>,
+    ) {
         let text = text.into();
         self.remarks.push(Remark {
             level,
@@ -137,9 +142,9 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Says that a value is not used as it stands.
+    /// Warns that a value is not used as it stands.
     pub fn warn(&mut self, component: &'static str, text: impl Into<String>) {
-        self.say(Level::Warn, Some(component), text);
+        self.remark(Level::Warn, Some(component), text);
     }
 
     /// The job cannot go on. The first reason counts.
@@ -194,7 +199,7 @@ impl<'a> Reader<'a> {
     fn mistyped(&mut self, wanted: &str, value: &Value) -> Mistyped {
         let text = mismatch(wanted, value);
         let said = format!("shell_getopt: unpack error: {text}");
-        self.say(Level::Error, None, said);
+        self.remark(Level::Error, None, said);
         Mistyped(text)
     }
 

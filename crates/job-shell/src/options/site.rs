@@ -12,7 +12,7 @@ use crate::log::Level;
 /// Archives whose files a job gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageIn {
-    /// Their names.
+    /// The names.
     pub names: Vec<String>,
     /// Only files whose path matches.
     pub pattern: Option<String>,
@@ -90,17 +90,17 @@ pub fn hwloc(reader: &mut Reader) -> Hwloc {
     let mut is_on = |row| Some(reader.int(row).ok()?.unwrap_or(0) != 0);
     let read = is_on(option::HWLOC_XMLFILE).zip(is_on(option::HWLOC_RESTRICT));
     let Some((xmlfile, restrict)) = read.filter(|_| reader.section("hwloc").is_ok()) else {
-        reader.say(Level::Error, Some(HWLOC), "failed to unpack hwloc options");
+        reader.remark(Level::Error, Some(HWLOC), "failed to unpack hwloc options");
         reader.give_up(hwloc_failed());
         return Hwloc::default();
     };
     Hwloc { xmlfile, restrict }
 }
 
-/// The part of the shell that tells tasks of the topology.
+/// The part of the shell that passes the topology to tasks.
 pub const HWLOC: &str = "hwloc";
 
-/// The end of a job whose topology cannot be told.
+/// The end of a job whose topology cannot be described.
 pub fn hwloc_failed() -> Failure {
     Failure {
         remarks: vec![super::Remark {

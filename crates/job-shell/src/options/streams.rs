@@ -80,7 +80,7 @@ pub fn output(reader: &mut Reader) -> Result<OutputOptions, Problem> {
     let stderr = stream(reader, &STDERR, append, Some(&stdout))?;
     watermarks(reader)?;
     let limit = limit(reader, option::OUTPUT_LIMIT, OUTPUT_MAX.0, "output.kvs");
-    let limit = limit.map_err(Problem::Said)?;
+    let limit = limit.map_err(Problem::Text)?;
     let gather = seconds(reader, option::OUTPUT_BATCH_TIMEOUT)
         .map_err(|()| "invalid output.batch-timeout option".to_owned())?;
     Ok(OutputOptions {
@@ -115,8 +115,8 @@ pub fn input(reader: &mut Reader) -> Result<InputOptions, Problem> {
     );
     let limit = limit.map_err(|why| {
         let text = "failed to initialize input ctx";
-        reader.say(Level::Error, Some("input.util"), text);
-        Problem::Said(why)
+        reader.remark(Level::Error, Some("input.util"), text);
+        Problem::Text(why)
     })?;
     Ok(InputOptions {
         limit,
@@ -176,7 +176,7 @@ fn buffering(reader: &mut Reader, rows: &Rows) -> Buffering {
         "line" => Buffering::Line,
         _ => {
             let text = format!("invalid buffer type specified: {word}");
-            reader.say(Level::Error, Some("output.config"), text);
+            reader.remark(Level::Error, Some("output.config"), text);
             Buffering::Line
         }
     }
@@ -195,8 +195,8 @@ fn watermarks(reader: &mut Reader) -> Result<(), Problem> {
         (Ok(lwm), Ok(hwm)) if 0 <= lwm && lwm < hwm => Ok(()),
         _ => {
             let text = "invalid client.lwm and/or client.hwm specified";
-            reader.say(Level::Error, Some("output.config"), text);
-            Err(Problem::Said(text.to_owned()))
+            reader.remark(Level::Error, Some("output.config"), text);
+            Err(Problem::Text(text.to_owned()))
         }
     }
 }
@@ -220,7 +220,7 @@ fn limit(
         Some(bytes) => Ok(Some((bytes, given))),
         None => {
             let text = format!("Invalid KVS {}={given}", row.name);
-            reader.say(Level::Notice, Some(component), text.clone());
+            reader.remark(Level::Notice, Some(component), text.clone());
             Err(text)
         }
     }

@@ -132,10 +132,10 @@ impl Stage {
         stage
     }
 
-    /// The same, told its job, with tasks that were started.
+    /// The same, which has received its job, with tasks that were started.
     pub fn running(play: Play) -> Stage {
         let mut stage = Stage::start(play);
-        stage.tell_job();
+        stage.notify_job();
         let n = stage.spawned.len();
         for task in 0..n {
             let pid = i32::try_from(100 + task).unwrap();
@@ -144,8 +144,8 @@ impl Stage {
         stage
     }
 
-    /// job-exec tells the shell its job.
-    pub fn tell_job(&mut self) -> Vec<String> {
+    /// job-exec sends the shell its job.
+    pub fn notify_job(&mut self) -> Vec<String> {
         let mut play_cwd = self.play.cwd.clone();
         let cwd = play_cwd.get_or_insert_with(|| "/".to_owned()).clone();
         let ranks = Play::ids(self.play.nodes);
@@ -221,7 +221,7 @@ impl Stage {
         self.answers("job-exec.shell-barrier", Ok("{}"))
     }
 
-    /// The shell of this rank tells the leading one these words.
+    /// The shell of this rank sends the leading one these messages.
     pub fn hears(&mut self, shell: u64, seq: u64, words: &Value) -> Vec<String> {
         let told = json!({"words": [{"rank": shell, "seq": seq, "words": words}], "at": seq});
         self.answers("job-exec.shell-hear", Ok(&told.to_string()))

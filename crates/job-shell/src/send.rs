@@ -1,6 +1,6 @@
 //! A following shell sends messages to the leading one: the output of its tasks, its log
 //! messages, and the ends of its tasks. job-exec carries them, one batch at a time; later
-//! messages join the next. A batch has a number, so that it can be told again when job-exec was
+//! messages join the next. A batch has a number, so that it can be sent again when job-exec was
 //! restarted under it.
 
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use proto::{Method as _, Payload, Refusal};
 use crate::JobShell;
 use crate::greet::may_pass;
 use crate::limits::{OUTBOX_BYTES_MAX, TELL_BYTES_MAX};
-use crate::words::Word;
+use crate::messages::ShellMessage;
 
 /// Messages still to be sent.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl Outbox {
         Some(batch)
     }
 
-    /// The batch under way was heard, or will not be.
+    /// The batch under way was received, or will not be.
     fn settle(&mut self) -> Vec<RawJson> {
         let batch = self.in_flight.take().unwrap_or_default();
         let bytes: usize = batch.iter().map(|word| word.as_str().len()).sum();
@@ -74,8 +74,8 @@ impl Outbox {
 }
 
 impl JobShell {
-    /// Says a word to the leading shell.
-    pub(crate) fn tell(&mut self, cx: &Cx<Self>, word: &Word) {
+    /// Sends a message to the leading shell.
+    pub(crate) fn send_to_leader(&mut self, cx: &Cx<Self>, word: &ShellMessage) {
         if self.outbox.is_unheard {
             return self.keep(cx, word);
         }
@@ -88,7 +88,7 @@ impl JobShell {
     pub(crate) fn send_words(&mut self, cx: &mut Cx<Self>) {
         if let Some(mut words) = self.outbox.take() {
             if !self.outbox.words.is_empty() {
-                words.extend(Word::More.encode());
+                words.extend(ShellMessage::More.encode());
             }
             let tell = ShellTell {
                 id: self.launch.id,
@@ -131,7 +131,7 @@ impl JobShell {
         let waiting = std::mem::take(&mut self.outbox.words);
         self.outbox.bytes = 0;
         for word in under_way.into_iter().chain(waiting) {
-            if let Ok(word) = word.parse::<Word>() {
+            if let Ok(word) = word.parse::<ShellMessage>() {
                 self.keep(cx, &word);
             }
         }
@@ -140,13 +140,13 @@ impl JobShell {
     }
 
     /// Keeps a word for the report to job-exec, as far as there is room.
-    fn keep(&mut self, cx: &Cx<Self>, word: &Word) {
+    fn keep(&mut self, cx: &Cx<Self>, word: &ShellMessage) {
         let now = cx.now().wall;
         match word {
             _ if self.store.is_full() => {}
-            Word::Data(data) => self.store.data(now, data),
-            Word::Log(log) => self.store.log(now, log),
-            Word::Exit(_) | Word::More | Word::Complete => {}
+            ShellMessage::Data(data) => self.store.data(now, data),
+            ShellMessage::Log(log) => self.store.log(now, log),
+            ShellMessage::Exit(_) | ShellMessage::More | ShellMessage::Complete => {}
         }
     }
 }

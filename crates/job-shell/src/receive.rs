@@ -1,11 +1,11 @@
-//! The leading shell hears the others: it writes for all of them, and waits until the tasks of
-//! all have ended. Messages that it has no room for wait at their sender, and so do the tasks
-//! that wrote them.
+//! The leading shell receives from the others: it writes for all of them, and waits until the
+//! tasks of all have ended. Messages that it has no room for wait at their sender, and so do
+//! the tasks that wrote them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use node::Cx;
-use proto::job_exec::{Heard, LostShells, ShellHear};
+use proto::job_exec::{LostShells, ShellBatches, ShellHear};
 use proto::{Method as _, Refusal};
 use serde_json::json;
 
@@ -13,22 +13,22 @@ use crate::JobShell;
 use crate::core::RETRY_FIRST;
 use crate::greet::may_pass;
 use crate::log::Level;
+use crate::messages::ShellMessage;
 use crate::tasks::FirstExit;
 use crate::turns::Turns;
-use crate::words::Word;
 
 /// The other shells, as the leading one knows them.
 #[derive(Debug, Default)]
 pub struct Others {
-    /// Those whose tasks have not all ended.
+    /// Shells whose tasks have not all ended.
     left: BTreeSet<u32>,
-    /// The last batch that was heard of each.
+    /// The last batch that was received from each.
     seqs: BTreeMap<u32, u64>,
     /// Position up to which messages of job-exec were received.
     at: u64,
     /// A question is under way.
     is_asking: bool,
-    /// job-exec does not know yet how far it was heard.
+    /// job-exec does not know yet which batches were received.
     owes: bool,
     /// Turns in which we process their messages and our own tasks.
     pub turns: Turns,
@@ -63,8 +63,8 @@ impl Others {
 }
 
 impl JobShell {
-    /// Asks for what the others have to say, unless there is no room for it.
-    pub(crate) fn hear(&mut self, cx: &mut Cx<Self>) {
+    /// Asks for messages of the others, unless there is no room for them.
+    pub(crate) fn receive_from_shells(&mut self, cx: &mut Cx<Self>) {
         if self.others.is_asking || self.others.is_settled() {
             return;
         }
@@ -86,14 +86,14 @@ impl JobShell {
                     cx.timer(wait, |core: &mut JobShell, cx| {
                         core.others.is_asking = false;
                         core.others.owes = true;
-                        core.hear(cx);
+                        core.receive_from_shells(cx);
                     });
                 }
             }
         });
     }
 
-    fn heard(&mut self, cx: &mut Cx<Self>, heard: Heard) {
+    fn heard(&mut self, cx: &mut Cx<Self>, heard: ShellBatches) {
         self.backoff = RETRY_FIRST;
         self.others.at = heard.at;
         self.others.owes = true;
@@ -104,8 +104,8 @@ impl JobShell {
             let mut has_more = false;
             for word in &batch.words {
                 match word.parse() {
-                    Ok(Word::More) => has_more = true,
-                    Ok(word) => self.take_word(cx, batch.rank, word),
+                    Ok(ShellMessage::More) => has_more = true,
+                    Ok(word) => self.receive_message(cx, batch.rank, word),
                     Err(error) => tracing::error!("shell {}: {error}", batch.rank),
                 }
             }
@@ -115,13 +115,13 @@ impl JobShell {
         self.leave_if_drained(cx);
     }
 
-    fn take_word(&mut self, cx: &mut Cx<Self>, shell: u32, word: Word) {
+    fn receive_message(&mut self, cx: &mut Cx<Self>, shell: u32, word: ShellMessage) {
         match word {
-            Word::Data(data) => self.take_data(cx, data),
-            Word::Log(log) => self.write_log(cx, log),
-            Word::Exit(exit) => self.job_exit(cx, FirstExit::Task(shell, exit)),
-            Word::More => {}
-            Word::Complete => self.shell_done(cx, shell),
+            ShellMessage::Data(data) => self.take_data(cx, data),
+            ShellMessage::Log(log) => self.write_log(cx, log),
+            ShellMessage::Exit(exit) => self.job_exit(cx, FirstExit::Task(shell, exit)),
+            ShellMessage::More => {}
+            ShellMessage::Complete => self.shell_done(cx, shell),
         }
     }
 

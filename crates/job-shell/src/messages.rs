@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 /// One word of a following shell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Word {
+pub enum ShellMessage {
     /// A task wrote something, or closed a stream, whose place is with the leading shell.
     Data(Data),
     /// The shell has something to say itself.
     Log(Log),
     /// The first of its tasks has ended.
     Exit(TaskExit),
-    /// There is more to tell than went with these words. The last of them.
+    /// There is more to send than these messages. The last of them.
     More,
     /// All of its tasks have ended, and nothing more follows.
     Complete,
@@ -25,17 +25,17 @@ pub enum Word {
 /// Exit of a task (protocol/23 section 6, `task.info`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskExit {
-    /// Its place on its node.
+    /// Place on its node.
     pub localid: u32,
-    /// Its rank in the job.
+    /// Rank in the job.
     pub rank: u32,
-    /// Its process id there.
+    /// Process id there.
     pub pid: i32,
-    /// Its wait status.
+    /// The wait status.
     pub status: i32,
 }
 
-impl Word {
+impl ShellMessage {
     /// The word as it travels. Every word can be written.
     pub fn encode(&self) -> Option<RawJson> {
         RawJson::of(self).ok()
@@ -76,20 +76,20 @@ mod tests {
             status: 256,
         };
         for (word, text) in [
-            (Word::Complete, r#""complete""#),
-            (Word::More, r#""more""#),
+            (ShellMessage::Complete, r#""complete""#),
+            (ShellMessage::More, r#""more""#),
             (
-                Word::Exit(exit),
+                ShellMessage::Exit(exit),
                 r#"{"exit":{"localid":1,"rank":5,"pid":77,"status":256}}"#,
             ),
             (
-                Word::Data(Data::new("stdout", "5", Some(b"a\n"), false)),
+                ShellMessage::Data(Data::new("stdout", "5", Some(b"a\n"), false)),
                 r#"{"data":{"stream":"stdout","rank":"5","data":"a\n"}}"#,
             ),
         ] {
             let raw = word.encode().unwrap();
             assert_eq!(raw.as_str(), text);
-            assert_eq!(raw.parse::<Word>().unwrap(), word);
+            assert_eq!(raw.parse::<ShellMessage>().unwrap(), word);
         }
     }
 }
