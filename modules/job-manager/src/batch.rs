@@ -71,12 +71,12 @@ pub struct Batch {
     refused: Option<Refusal>,
     /// Number of such failures.
     tries: u64,
-    /// The most haste of what is added for now.
+    /// The most haste of additions for now.
     at_most: Option<Haste>,
 }
 
 impl Batch {
-    /// The number of the commit that takes what comes now.
+    /// The number of the commit that takes the next additions.
     pub fn number(&self) -> u64 {
         self.stored + u64::from(self.flying.is_some()) + self.parts.len().max(1) as u64
     }
@@ -178,7 +178,7 @@ impl Batch {
 }
 
 impl JobManager {
-    /// Sends what has gathered, unless a commit is on its way.
+    /// Sends the gathered changes, unless a commit is on its way.
     pub(crate) fn flush(&mut self, cx: &mut Cx<Self>) {
         while self.batch.flying.is_none()
             && !self.waits_for_more(cx)

@@ -1,4 +1,4 @@
-//! Room in the job log comes back: its oldest segment is read, and what lives in it is
+//! Room in the job log comes back: its oldest segment is read, and its living records are
 //! written again at the end (`joblog/ring.rs`).
 
 use node::Cx;

@@ -37,7 +37,7 @@ pub struct JobManager {
     /// The broker is on its way to the end.
     pub(crate) broker_ends: bool,
     pub(crate) jobs: Jobs,
-    /// Jobs that something happened to, to be asked what they need.
+    /// Jobs with a change, whose next step is to be decided.
     pub(crate) acting: VecDeque<JobId>,
     /// Of all logs together: the journal is one log too.
     pub(crate) stamps: Stamps,
@@ -90,7 +90,7 @@ impl JobManager {
         });
     }
 
-    /// Writes what survives a restart besides the jobs.
+    /// Writes the data that survives a restart besides the jobs.
     pub(crate) fn checkpoint(&mut self) {
         let checkpoint = Checkpoint {
             version: 1,
@@ -133,7 +133,7 @@ impl JobManager {
             .then(move |_, cx| reply.send_bytes(cx, Ok(payload)));
     }
 
-    /// Asked to stop: tells everyone who waits, and stores what there is.
+    /// Asked to stop: answers all who wait, and stores all changes.
     pub(crate) fn begin_end(&mut self, cx: &mut Cx<Self>) {
         self.journal.end(cx);
         self.waits.end(cx);

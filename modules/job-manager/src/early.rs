@@ -1,11 +1,11 @@
 //! Early messages, sent before the KVS has stored the events: that a job has resources, so that
 //! its shells can be started, and that a job that ended soon has freed them, so that the next
 //! job can have them. Both are first written into a file beside the content store, a line each;
-//! the commit follows with what comes next. A job manager after us reads the file and finds
+//! the commit follows with the next changes. A job manager after us reads the file and finds
 //! jobs where we left them.
 //!
-//! A line is needed until its event is stored. Where no file can be kept, and where
-//! every commit is to outlast a loss of power, others are told when the commit is stored.
+//! A line is needed until its event is stored. Where no file can be kept, and where every
+//! commit is to outlast a loss of power, others are notified when the commit is stored.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -61,7 +61,7 @@ enum Then {
     /// The job takes its next step once this commit is stored; without the line, once that of
     /// its resources is.
     Start { earlier: u64 },
-    /// The scheduler that has said hello so often hears of it.
+    /// Sent to the scheduler with this number of hellos.
     Tell { free: sched::Free, hellos: u64 },
 }
 
@@ -75,7 +75,7 @@ struct Pending {
     then: Then,
 }
 
-/// The file, and what is on its way into it.
+/// The file, and the lines on their way into it.
 #[derive(Default)]
 pub struct Early {
     /// There is a file.
@@ -95,7 +95,7 @@ pub struct Early {
 }
 
 impl Early {
-    /// True if others can be told early.
+    /// True if others can be notified early.
     fn is_kept(&self) -> bool {
         self.is_open && !self.outlasts_power
     }
@@ -107,7 +107,7 @@ impl Early {
         Ok(())
     }
 
-    /// Takes in what the file holds.
+    /// Reads the contents of the file.
     pub fn found(&mut self, found: io::Result<Vec<u8>>) {
         match found {
             Ok(text) => {
@@ -139,7 +139,7 @@ impl Early {
         self.is_kept() && r.as_str().len() <= EARLY_R_BYTES_MAX
     }
 
-    /// A commit is stored, and with it what it says of a job.
+    /// A commit is stored, and with it its events of a job.
     pub fn stored(&mut self, id: JobId, stored: u64) {
         if self
             .numbers
@@ -163,7 +163,8 @@ impl Early {
         self.stored(id, stored);
     }
 
-    /// A line and what is done once it is written, by the commit `number` at the latest.
+    /// A line and the step to take once it is written, by the commit `number` at the
+    /// latest.
     fn say(&mut self, line: &Line, number: u64, then: Then) -> serde_json::Result<()> {
         let text = serde_json::to_string(line)? + "\n";
         let id = line.id;
@@ -178,7 +179,7 @@ impl Early {
 }
 
 impl JobManager {
-    /// A job has got resources; `earlier` is the commit of what was said of it before.
+    /// A job has got resources; `earlier` is the commit of its earlier events.
     pub(crate) fn start_early(&mut self, id: JobId, earlier: u64, r: &Rc<RawJson>) {
         let line = Line {
             id,
@@ -204,7 +205,8 @@ impl JobManager {
         }
     }
 
-    /// Tells the scheduler what a job has given back, as soon as that cannot be forgotten.
+    /// Sends the scheduler the resources that a job has given back, as soon as that cannot
+    /// be forgotten.
     pub(crate) fn give_back(&mut self, free: sched::Free) {
         let ending = self.early.ending.take();
         let Some((_, over)) = ending.filter(|(id, _)| *id == free.id) else {
@@ -226,7 +228,7 @@ impl JobManager {
         }
     }
 
-    /// Writes what has gathered, in one piece.
+    /// Writes the gathered lines, in one piece.
     pub(crate) fn write_early(&mut self, cx: &mut Cx<Self>) {
         self.early.ending = None;
         if self.early.pending.is_empty() {
@@ -260,7 +262,7 @@ impl JobManager {
                 // It starts when the commit is stored.
                 Then::Start { .. } => {}
                 Then::Tell { free, hellos } if written.is_ok() => {
-                    self.tell_free(cx, &free, hellos);
+                    self.send_free(cx, &free, hellos);
                 }
                 Then::Tell { free, .. } => self.free_when_stored(free),
             }

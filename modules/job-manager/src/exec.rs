@@ -1,5 +1,5 @@
 //! Our half of the execution protocol (RFC 32, protocol/11 section 8): start requests and
-//! what comes back. Requests have no matchtag; answers are told apart by the job id.
+//! their responses. Requests have no matchtag; answers are recognised by the job id.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ impl Exec {
         self.service.is_some()
     }
 
-    /// Its name.
+    /// Name.
     pub fn service(&self) -> Option<&str> {
         self.service.as_deref()
     }
@@ -78,7 +78,7 @@ struct Start<'a> {
 }
 
 impl JobManager {
-    /// A service takes jobs from now on: what an earlier one had is asked for again.
+    /// A service accepts jobs from now on: jobs of an earlier one are requested again.
     pub(crate) fn exec_hello(&mut self, cx: &mut Cx<Self>, peer: &Peer, service: String) {
         self.lose_exec(cx, "exec-hello");
         self.exec.service = Some(service);
@@ -150,7 +150,7 @@ impl JobManager {
         }
     }
 
-    /// Takes in an answer to one of our start requests, whichever it is for.
+    /// Receives an answer to one of our start requests, of any kind.
     pub(crate) fn exec_answered(&mut self, cx: &mut Cx<Self>, response: &Message) {
         if let Kind::Response { errnum: 1.., .. } = response.kind {
             let text = response
@@ -254,14 +254,14 @@ impl JobManager {
         self.keep(id);
     }
 
-    /// The execution service is told when all of a job that it left to us is stored.
+    /// The execution service is notified when all of a job that it left to us is stored.
     fn keep(&mut self, id: JobId) {
         self.batch
             .then_at_ease(move |core, _| core.exec.kept.push(id));
     }
 
-    /// Tells the execution service what is stored.
-    pub(crate) fn tell_kept(&mut self, cx: &mut Cx<Self>) {
+    /// Sends the execution service the ids of stored jobs.
+    pub(crate) fn send_kept(&mut self, cx: &mut Cx<Self>) {
         let ids = std::mem::take(&mut self.exec.kept);
         if let (false, Some(service)) = (ids.is_empty(), self.exec.service()) {
             let call = Call::new(&Kept { ids }).topic(&format!("{service}.kept"));
@@ -282,7 +282,7 @@ impl JobManager {
     }
 }
 
-/// Tells the execution service of a job of an exception.
+/// Notifies the execution service of a job of an exception.
 pub(crate) fn publish_exception(
     cx: &mut Cx<JobManager>,
     id: JobId,

@@ -1,6 +1,6 @@
-//! One job: what its log says ([`Life`]), the log itself, its jobspec and R, and where its
-//! requests to others are. An inactive job is packed into the one record that the journal
-//! sends of it.
+//! One job: its state from the log ([`Life`]), the log itself, its jobspec and R, and its
+//! pending requests to others. An inactive job is packed into the one record that the
+//! journal sends of it.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -30,11 +30,11 @@ pub const ADMITTING: u64 = u64::MAX;
 /// An active job.
 #[derive(Debug)]
 pub struct Job {
-    /// Its id.
+    /// Id.
     pub id: JobId,
     /// State from its log.
     pub life: Life,
-    /// Its log, and its jobspec without the environment and with all updates applied.
+    /// Log, and its jobspec without the environment and with all updates applied.
     pub texts: Texts,
     /// Without `scheduling` and with all updates applied, once it has resources.
     pub r: Option<Rc<RawJson>>,
@@ -42,9 +42,9 @@ pub struct Job {
     pub annotations: Option<Box<Map<String, Value>>>,
     /// The queue that it is in.
     pub queue: QueueId,
-    /// Its request to the scheduler.
+    /// Request to the scheduler.
     pub alloc: AllocAsk,
-    /// Its request to the execution service.
+    /// Request to the execution service.
     pub exec: ExecAsk,
     /// The commit that must be stored before the job takes a step that others see.
     pub hold: u64,
@@ -56,7 +56,7 @@ pub struct Job {
     pub last: f64,
     /// No policy can say its priority for now.
     pub is_unranked: bool,
-    /// It is among those whose texts are packed next.
+    /// The job is among those whose texts are packed next.
     pub is_lined_up: bool,
 }
 
@@ -98,12 +98,12 @@ impl Job {
         }
     }
 
-    /// Its log, each line with its newline.
+    /// Log, each line with its newline.
     pub fn log(&self) -> Cow<'_, str> {
         self.texts.log()
     }
 
-    /// Its jobspec, without the environment and with all updates applied.
+    /// Jobspec, without the environment and with all updates applied.
     pub fn jobspec(&self) -> Rc<RawJson> {
         self.texts.jobspec()
     }
@@ -310,7 +310,7 @@ impl Record<'_> {
     }
 }
 
-/// A live record: one event, with what belongs to it.
+/// A live record: one event, with the data that belongs to it.
 pub fn live_record(id: JobId, line: &str, jobspec: Option<&RawJson>, r: Option<&RawJson>) -> Bytes {
     let record = Record {
         log: line,
@@ -336,7 +336,7 @@ pub struct Packed {
     packed: Bytes,
     /// Bytes of the record.
     bytes: u32,
-    /// Its outcome; none if only its log records it.
+    /// Outcome; none if only its log records it.
     outcome: Option<Outcome>,
     /// User id of its submitter.
     pub userid: u32,
@@ -346,7 +346,7 @@ pub struct Packed {
     pub since: u64,
     /// When we came to know that it is inactive, in the journal's count.
     pub ended: u64,
-    /// Its job-list row: made when it ends, or on request after a restart.
+    /// Job-list row: made when it ends, or on request after a restart.
     listed: OnceCell<Box<[u8]>>,
 }
 
@@ -357,7 +357,7 @@ pub struct Parts {
     pub events: Vec<RawJson>,
     /// Without the environment.
     pub jobspec: Option<RawJson>,
-    /// Its resources, if it had any.
+    /// Resources, if it had any.
     #[serde(rename = "R")]
     pub r: Option<RawJson>,
 }
@@ -427,7 +427,7 @@ impl Packed {
         self.packed.len()
     }
 
-    /// Its outcome; none if its log cannot be read.
+    /// Outcome; none if its log cannot be read.
     pub fn outcome(&self, id: JobId) -> Option<Outcome> {
         self.outcome.or_else(|| Outcome::of_packed(self, id))
     }
@@ -437,7 +437,7 @@ impl Packed {
         self.listed.get().is_some()
     }
 
-    /// Its job-list row; `None` for one whose history is damaged.
+    /// Job-list row; `None` for one whose history is damaged.
     pub fn listed(&self, id: JobId, folder: &mut Folder) -> Option<&[u8]> {
         if let Some(row) = self.listed.get() {
             return Some(row);

@@ -1,4 +1,4 @@
-//! All jobs by id, active and inactive, and how many there are of what.
+//! All jobs by id, active and inactive, and the number of each kind.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -13,11 +13,11 @@ use crate::rows::Shelf;
 /// One job.
 #[derive(Debug)]
 pub enum Slot {
-    /// It is not over.
+    /// The job is active.
     Active(Box<Job>),
-    /// It is.
+    /// The job is inactive.
     Inactive(Box<Packed>),
-    /// It is, and its row is in the job log only.
+    /// The job is inactive, and its row is in the job log only.
     Away(Away),
 }
 
@@ -28,7 +28,7 @@ pub struct Away {
     pub t_clean: f64,
     /// User id of its submitter.
     pub userid: u32,
-    /// Its outcome.
+    /// Outcome.
     pub outcome: Outcome,
 }
 
@@ -227,7 +227,7 @@ impl Jobs {
         }
     }
 
-    /// A slot with its row: itself, or what came of it from the log; none if it must be
+    /// A slot with its row: itself, or the slot read from the log; none if it must be
     /// asked for (`rows.rs`).
     pub fn here<'a>(&'a self, id: JobId, slot: &'a Slot) -> Option<&'a Slot> {
         match slot {

@@ -1,11 +1,11 @@
 //! job-manager: owns each job's life from submit to inactive (protocol/11 sections 3 to 14).
 //!
-//! It is the only writer of `job.*.eventlog`. It never waits: what lacks an answer is held
-//! as data, and every job is only ever asked "what do you need now?".
+//! It is the only writer of `job.*.eventlog`. It never waits: a job that lacks an answer
+//! is held as data, and of every job only its next step is ever asked for.
 //!
-//! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `post.rs` (what an
-//! event does), `batch.rs` and `pace.rs` (how events become durable, and when), `early.rs` (what
-//! others are told before that), `alloc/` and `exec.rs` (the scheduler and the execution
+//! Read on in `core.rs` (its state), `state.rs` (how a job moves), `post.rs` (the effects of an
+//! event), `batch.rs` and `pace.rs` (how events become durable, and when), `early.rs` (news that
+//! others receive before that), `alloc/` and `exec.rs` (the scheduler and the execution
 //! service), `housekeeping/` (what runs on nodes before they are free), `bulk/` (commands on
 //! many ranks), `journal/` (who listens), `replay/` (the start), `policy/` (what a site may have
 //! its own way) and `handlers/` (one file for a group of methods).
@@ -65,9 +65,10 @@ use policy::Policies;
 
 impl Host for JobManager {
     const NAME: &'static str = "job-manager";
-    /// The file of what is ahead of the KVS.
+    /// The file of events that are ahead of the KVS.
     type Worker = Box<dyn ahead::Log>;
-    /// Jobs that are read at the start are let go, or not, by what is configured then.
+    /// Jobs that are read at the start are let go, or not, by the configuration of that
+    /// time.
     const CONFIGURED_EARLY: bool = true;
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
@@ -81,7 +82,7 @@ impl Host for JobManager {
         self.put_rows_away();
         self.write_early(cx);
         self.flush(cx);
-        self.tell_kept(cx);
+        self.send_kept(cx);
         self.serve_consumers(cx);
         self.look_at_end(cx);
     }

@@ -99,8 +99,8 @@ pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 /// Policies that may be loaded. One more is refused.
 pub const POLICIES_MAX: usize = 256;
 
-/// Jobs that are told of the end or start of those they waited for before it is stored and
-/// others get their turn.
+/// Jobs that are notified of the end or start of those they waited for before it is stored
+/// and others get their turn.
 pub const TOLD_DEPENDENTS_MAX: usize = if cfg!(test) { 3 } else { 512 };
 
 /// Bytes of the topic `job.dependency.SCHEME`. A job with a longer one is rejected.
@@ -125,7 +125,7 @@ pub const REMOTE_BATCH_JOBS_MAX: usize = 1024;
 /// Bytes of the jobspecs of one such request, about. The rest waits for the next.
 pub const REMOTE_BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Seconds until a policy of a site's own that did not tell priorities is asked again.
+/// Seconds until a policy of a site's own that returned no priorities is asked again.
 pub const REMOTE_RANK_RETRY_S: f64 = 5.0;
 
 /// Users, and banks, that may have a factor of their own for `priority-factor`. More are refused.
@@ -143,7 +143,8 @@ pub const LOG_FRAME_BYTES: usize = 256 * 1024;
 /// Frames of one segment of the job log.
 pub const LOG_SEGMENT_FRAMES_MAX: usize = 64;
 
-/// Bytes of one segment of the job log, about: what is read, and written again, at a time.
+/// Bytes of one segment of the job log, about: the amount read, and written again, at a
+/// time.
 pub const LOG_SEGMENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Dead weight allowed in the segments besides as much as is live, in units of a short
@@ -166,8 +167,8 @@ pub const DIFFERENCES_MAX: usize = 8;
 /// Segments in flight while the job log is read at the start.
 pub const LOG_LOOKUPS_MAX: usize = 8;
 
-/// Processes on all ranks that may run at the same time for what goes with jobs. When there
-/// are as many, a command waits for its turn on further ranks.
+/// Processes on all ranks that may run at the same time for prologs, epilogs and
+/// housekeeping. When there are as many, a command waits for its turn on further ranks.
 pub const BULK_PROCESSES_MAX: usize = 16_384;
 
 /// Regular expressions of `job-manager.perilog.log-ignore`. More are refused.

@@ -1,4 +1,5 @@
-//! When a commit goes out: at once, or a little later with what comes until then.
+//! Time at which a commit is sent: at once, or a little later with the changes until
+//! then.
 
 use std::time::Duration;
 
@@ -30,16 +31,16 @@ pub struct Pace {
 /// Handling of events to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Go {
-    /// It is sent.
+    /// The commit is sent.
     Now,
-    /// It waits; a timer runs.
+    /// The commit waits; a timer runs.
     Wait,
-    /// It waits for so long.
+    /// The commit waits for this long.
     After(Duration),
 }
 
 impl Pace {
-    /// Asks at the time `now` for what has to be stored in this haste.
+    /// Requests at the time `now` that the waiting changes be stored in this haste.
     pub fn ask(&mut self, now: Duration, haste: Haste) -> Go {
         let due = match haste {
             Haste::Now => now,

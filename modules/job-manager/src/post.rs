@@ -1,5 +1,5 @@
 //! Events on their way (protocol/11 section 5): into the job's log, to the journal, into
-//! the job, into the KVS; then what the job needs next. The only place where jobs change.
+//! the job, into the KVS; then the job's next step. The only place where jobs change.
 
 use std::borrow::Cow;
 
@@ -17,13 +17,13 @@ use crate::policy::{Rank, Step};
 use crate::state::{Action, due};
 
 impl JobManager {
-    /// Posts an event now, without what follows from it: that is [`JobManager::run`]'s.
-    /// Says whether the job took it.
+    /// Posts an event now, without its further effects: these are done by
+    /// [`JobManager::run`]. Returns true if the job accepted it.
     pub(crate) fn post(&mut self, cx: &mut Cx<Self>, id: JobId, event: &JobEvent) -> bool {
         self.post_at(id, event, event.is_stored(), cx.now().wall, cx)
     }
 
-    /// Posts an event that only listeners hear of.
+    /// Posts an event that only listeners receive.
     pub(crate) fn post_volatile(&mut self, cx: &mut Cx<Self>, id: JobId, event: &JobEvent) -> bool {
         self.post_at(id, event, false, cx.now().wall, cx)
     }
@@ -76,7 +76,7 @@ impl JobManager {
             }
             job.noted = self.batch.number();
         }
-        self.journal.tell(cx, job, event.name(), &line, is_stored);
+        self.journal.notify(cx, job, event.name(), &line, is_stored);
         if is_stored {
             self.journal.note(job, &entry, &line, self.batch.number());
         }
@@ -85,15 +85,15 @@ impl JobManager {
             tracing::trace!("job={id} {}: {from}->{to}", event.name());
         }
         match event {
-            JobEvent::ResourceUpdate { expiration } => self.tell_expiration(cx, id, *expiration),
-            JobEvent::Priority(priority) => self.tell_priority(cx, id, *priority),
+            JobEvent::ResourceUpdate { expiration } => self.send_expiration(cx, id, *expiration),
+            JobEvent::Priority(priority) => self.send_priority(cx, id, *priority),
             _ => {}
         }
         let step = Step { event, from, to };
-        if self.policies.hear_step(&step) {
-            self.ask_policies(cx, |policies, look| {
-                if let Some(job) = look.jobs.active(id) {
-                    policies.event(look, job, &step);
+        if self.policies.receive_step(&step) {
+            self.ask_policies(cx, |policies, view| {
+                if let Some(job) = view.jobs.active(id) {
+                    policies.event(view, job, &step);
                 }
             });
         }
@@ -102,14 +102,14 @@ impl JobManager {
         true
     }
 
-    /// Posts an event and does what follows from it.
+    /// Posts an event and carries out its further effects.
     pub(crate) fn emit(&mut self, cx: &mut Cx<Self>, id: JobId, event: &JobEvent) -> bool {
         let taken = self.post(cx, id, event);
         self.run(cx);
         taken
     }
 
-    /// Gives every job that something happened to what it needs next.
+    /// Takes the next step of every job with a change.
     pub(crate) fn run(&mut self, cx: &mut Cx<Self>) {
         self.apply_wants(cx);
         while let Some(id) = self.acting.pop_front() {
@@ -165,8 +165,8 @@ impl JobManager {
         if let Some(priority) = job.and_then(|job| job.life.urgency.forced_priority()) {
             return Rank::Is(priority);
         }
-        self.ask_policies(cx, |policies, look| match look.jobs.active(id) {
-            Some(job) => policies.priority(look, job),
+        self.ask_policies(cx, |policies, view| match view.jobs.active(id) {
+            Some(job) => policies.priority(view, job),
             None => Rank::Unavailable,
         })
     }
@@ -185,21 +185,21 @@ impl JobManager {
             Some((number, reply, waited)) => self.answer_stored(number, reply, &waited),
             None => self.keep_unwaited(id),
         }
-        self.tell_gone(cx, id);
+        self.send_gone(cx, id);
         self.jobs.retire(id, packed);
     }
 
-    /// Tells policies that a job is about to leave the active ones.
-    pub(crate) fn tell_gone(&mut self, cx: &Cx<Self>, id: JobId) {
-        self.ask_policies(cx, |policies, look| {
-            if let Some(job) = look.jobs.active(id) {
-                policies.gone(look, job);
+    /// Notifies policies that a job is about to leave the active ones.
+    pub(crate) fn send_gone(&mut self, cx: &Cx<Self>, id: JobId) {
+        self.ask_policies(cx, |policies, view| {
+            if let Some(job) = view.jobs.active(id) {
+                policies.gone(view, job);
             }
         });
     }
 
-    /// Tells the execution service of a new end of a job's time.
-    fn tell_expiration(&mut self, cx: &mut Cx<Self>, id: JobId, expiration: f64) {
+    /// Notifies the execution service of a new end of a job's time.
+    fn send_expiration(&mut self, cx: &mut Cx<Self>, id: JobId, expiration: f64) {
         if let Some(service) = self.exec.service() {
             let request = proto::job_exec::Expiration { id, expiration };
             let call = Call::new(&request).topic(&format!("{service}.expiration"));

@@ -15,7 +15,7 @@ use crate::limits::PURGE_JOBS_MAX;
 /// Jobs to keep.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Limits {
-    /// Those younger than this, in seconds.
+    /// Keeps inactive jobs younger than this, in seconds.
     pub age: Option<f64>,
     /// N of them.
     pub number: Option<usize>,
@@ -77,7 +77,7 @@ impl JobManager {
         });
     }
 
-    /// Forgets what the configuration does not keep, at every heartbeat.
+    /// Forgets the jobs that the configuration does not keep, at every heartbeat.
     pub(crate) fn purge_by_limits(&mut self, cx: &mut Cx<Self>) {
         if self.purge_limits == Limits::default() {
             return;

@@ -43,7 +43,7 @@ impl Shelf {
 pub struct Rows {
     /// Bytes of rows that are kept.
     most: usize,
-    /// Segments that are being read: for which jobs, and what is done then.
+    /// Segments that are being read: the jobs that need them, and the steps to take then.
     loading: BTreeMap<u32, (Vec<JobId>, Vec<Deferred>)>,
 }
 
@@ -125,7 +125,7 @@ impl JobManager {
             if let Some(then) = then {
                 then(core, cx);
             }
-            core.tell_past(cx);
+            core.send_past(cx);
         });
     }
 
@@ -164,7 +164,7 @@ impl JobManager {
         for then in deferred {
             then(self, cx);
         }
-        self.tell_past(cx);
+        self.send_past(cx);
     }
 
     /// Keeps rows for a while, among them those of these jobs.

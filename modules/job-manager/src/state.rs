@@ -31,9 +31,9 @@ pub enum Refused {
 /// End of a job: the first of its `finish` and its fatal exception.
 #[derive(Debug, Clone, PartialEq)]
 pub enum End {
-    /// Its shells ended.
+    /// The shells ended.
     Finish(WaitStatus),
-    /// It was ended.
+    /// The job was ended by an exception.
     Exception {
         /// Type.
         kind: Box<str>,
@@ -57,23 +57,23 @@ pub struct Life {
     pub t_submit: f64,
     /// As submitted, and `debug` from later.
     pub flags: SubmitFlags,
-    /// It brings its resources along: none is to be asked for.
+    /// The job brings its resources along: none is to be asked for.
     pub brings_resources: bool,
     /// Guests may not update it any more.
     pub immutable: bool,
     /// Outstanding dependencies.
     pub dependencies: Vec<String>,
-    /// It waits for anything, or did once.
+    /// The job has or had dependencies.
     pub ever_waited: bool,
     /// Has resources: from `alloc` to `free`.
     pub has_resources: bool,
-    /// They did not come from the scheduler.
+    /// The resources did not come from the scheduler.
     pub bypasses: bool,
     /// Ranks that the execution service gave back before the others.
     pub released: IdSet,
-    /// Its shells ran.
+    /// The shells ran.
     pub started: bool,
-    /// Its shells ended.
+    /// The shells ended.
     pub finished: bool,
     /// The execution service is done with it.
     pub exec_done: bool,
@@ -245,7 +245,7 @@ pub enum AllocAsk {
 /// State of a job's request to the execution service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecAsk {
-    /// It was never made.
+    /// The request was never made.
     Never,
     /// The service has it.
     Sent,

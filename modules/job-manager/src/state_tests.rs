@@ -88,8 +88,8 @@ fn submitted() -> Life {
     Life::begin(&submit, 1.0).unwrap()
 }
 
-/// Folds events of these names into a new job; prints its state, what is due with the
-/// execution service there, and what is not.
+/// Folds events of these names into a new job; prints its state, the requests due with
+/// the execution service there, and the others.
 fn check(names: &str, exec: ExecAsk, expect: &str) {
     let mut life = submitted();
     let known = events();

@@ -1,5 +1,5 @@
-//! Those who wait for jobs to end: `wait` for one, `drain` and `idle` for all (protocol/11
-//! section 4.3).
+//! Requests that wait for jobs to end: `wait` for one, `drain` and `idle` for all
+//! (protocol/11 section 4.3).
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub struct Zombie {
     pub listed: ListedJob,
 }
 
-/// An answer to a `wait`, to be sent when what it says is stored.
+/// An answer to a `wait`, to be sent when the state in it is stored.
 type Answer = (Option<u64>, Reply<Wait>, Waited);
 
 /// Everyone who waits.
@@ -77,12 +77,14 @@ impl Waits {
         None
     }
 
-    /// Takes in what the job log has of a job.
+    /// Reads the record of a job in the job log.
     pub fn read(&mut self, id: JobId, told: &[u8]) {
         match serde_json::from_slice(told) {
             Ok(zombie) => drop(self.zombies.insert(id, zombie)),
-            Err(error) => tracing::error!("job={id}: its result cannot be kept for waiting: \
-                {error}"),
+            Err(error) => tracing::error!(
+                "job={id}: its result cannot be kept for waiting: \
+                {error}"
+            ),
         }
     }
 
@@ -195,7 +197,7 @@ impl JobManager {
         }
     }
 
-    /// Stores the answer about a job that has ended, if nobody was told.
+    /// Stores the answer about a job that has ended, if nobody received it.
     pub(crate) fn keep_unwaited(&mut self, id: JobId) {
         let Some(zombie) = self.waits.zombies.get(&id) else {
             return;

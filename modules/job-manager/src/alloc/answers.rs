@@ -18,7 +18,7 @@ use crate::batch::Haste;
 use crate::state::AllocAsk;
 
 impl JobManager {
-    /// Takes in an answer to one of our requests, whichever it is for.
+    /// Receives an answer to one of our requests, of any kind.
     pub(crate) fn alloc_answered(&mut self, cx: &mut Cx<Self>, response: &Message) {
         if let Kind::Response { errnum: 1.., .. } = response.kind {
             let text = response.error_text().unwrap_or("no such service");
@@ -63,8 +63,13 @@ impl JobManager {
         let id = reply.id;
         let has_r = self.jobs.active(id).is_some_and(|job| job.r.is_some());
         let (Some(r), false) = (reply.r, has_r) else {
-            return self.scheduler_erred(cx, &format!("job={id} has R already, or was not \
-                allocated any"));
+            return self.scheduler_erred(
+                cx,
+                &format!(
+                    "job={id} has R already, or was not \
+                allocated any"
+                ),
+            );
         };
         if let Err(error) = Rset::decode(r.as_str()) {
             return self.scheduler_erred(cx, &format!("job={id}: {error}"));

@@ -31,9 +31,9 @@ impl JobManager {
         self.post(cx, id, &event);
     }
 
-    /// Gives a job's resources back: the scheduler hears of it once that cannot be forgotten,
-    /// or a restart would find them in two hands. Where nodes are looked after first, it
-    /// hears when that is done.
+    /// Gives a job's resources back: the scheduler is notified once that cannot be forgotten,
+    /// or a restart would find them in two hands. Where housekeeping runs first, it is
+    /// notified when that is done.
     pub(crate) fn free(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.active(id) else {
             return;
@@ -67,7 +67,7 @@ impl JobManager {
         }
     }
 
-    /// Gives back a part of what a job had, its last if `is_final`.
+    /// Gives back a part of a job's resources, its last if `is_final`.
     pub(crate) fn free_part(&mut self, id: JobId, part: &Rset, is_final: bool) {
         if let (false, Ok(r)) = (part.is_empty(), RawJson::new(&part.encode())) {
             self.free_when_stored(sched::Free { id, r, is_final });
@@ -77,11 +77,11 @@ impl JobManager {
     pub(crate) fn free_when_stored(&mut self, request: sched::Free) {
         let hellos = self.alloc.hellos;
         self.batch
-            .then(move |core, cx| core.tell_free(cx, &request, hellos));
+            .then(move |core, cx| core.send_free(cx, &request, hellos));
     }
 
-    /// Tells the scheduler that said hello so often, if it is there still.
-    pub(crate) fn tell_free(&self, cx: &mut Cx<Self>, request: &sched::Free, hellos: u64) {
+    /// Sends it to the scheduler with this number of hellos, if it is there still.
+    pub(crate) fn send_free(&self, cx: &mut Cx<Self>, request: &sched::Free, hellos: u64) {
         if self.alloc.scheduler.is_some() && self.alloc.hellos == hellos {
             send_now(cx, request);
             cx.step(request.id, JobStep::FreeTold);
@@ -89,7 +89,7 @@ impl JobManager {
     }
 }
 
-/// R without what only the scheduler understands.
+/// R without the part that only the scheduler understands.
 pub(crate) fn without_scheduling(r: &Rc<RawJson>) -> Rc<RawJson> {
     if !r.as_str().contains("\"scheduling\"") {
         return r.clone();

@@ -75,7 +75,7 @@ impl Lines {
         Heads(firsts.collect())
     }
 
-    /// Those who are queued in the queues that `runs` lets through, best first.
+    /// Jobs that are queued in the queues that `runs` lets through, best first.
     pub fn queued(&self, runs: impl Fn(QueueId) -> bool) -> impl Iterator<Item = JobId> + '_ {
         let mut heads = self.heads(runs);
         std::iter::from_fn(move || {

@@ -1,15 +1,15 @@
 //! Our half of the allocation protocol (RFC 27, protocol/11 section 7): the queue, the
 //! requests that the scheduler has, and its answers. Requests have no matchtag; answers
-//! are told apart by the job id.
+//! are recognised by the job id.
 //!
 //! Read on in `lines.rs` (who waits in which queue), `places.rs` (getting in and out),
-//! `requests.rs` (what the scheduler has), `answers.rs` (what it says), `free.rs` (what it
-//! gets back), and `scheduler.rs` (how it comes and goes).
+//! `requests.rs` (requests to the scheduler), `answers.rs` (its responses), `free.rs`
+//! (returned resources), and `scheduler.rs` (how it comes and goes).
 
+mod annotations;
 mod answers;
 mod free;
 mod lines;
-mod notes;
 mod places;
 mod requests;
 mod scheduler;
@@ -52,7 +52,7 @@ pub struct Alloc {
     sent: BTreeMap<JobId, Sent>,
     /// Number of them that are not cancelled.
     n_waiting: usize,
-    /// New priorities that the scheduler is not told of yet.
+    /// New priorities that were not sent to the scheduler yet.
     changed: BTreeMap<JobId, Priority>,
 }
 
@@ -105,7 +105,7 @@ impl Alloc {
     }
 }
 
-/// A request whose answers are told apart by their payload, failing at once when the
+/// A request whose answers are recognised by their payload, failing at once when the
 /// service is not there.
 pub(crate) fn untagged(topic: &str, payload: bytes::Bytes) -> Message {
     let mut message = Message::request(topic, 0);
@@ -114,7 +114,7 @@ pub(crate) fn untagged(topic: &str, payload: bytes::Bytes) -> Message {
     message
 }
 
-/// Sends what needs no answer to a service, if it is there.
+/// Sends a request without response to a service, if it is there.
 fn send_now<M: Method>(cx: &mut Cx<JobManager>, request: &M) {
     cx.notify_with(Call::new(request).delivery(node::Delivery::Now));
 }

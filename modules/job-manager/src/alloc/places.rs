@@ -55,7 +55,7 @@ impl JobManager {
     }
 
     /// Gets a job out of its line before an event changes its place: it gets in again when
-    /// it is asked what it needs.
+    /// its next step is decided.
     pub(crate) fn step_out_of_line(&mut self, cx: &mut Cx<Self>, id: JobId, event: &JobEvent) {
         let Some(job) = self.jobs.active(id) else {
             return;

@@ -16,9 +16,9 @@ use crate::queue::QueueId;
 use crate::state::AllocAsk;
 
 impl JobManager {
-    /// Tells the scheduler of a new priority of a job that it has: a job that is held now is
+    /// Sends the scheduler a new priority of a job that it has: a job that is held now is
     /// taken back.
-    pub(crate) fn tell_priority(&mut self, cx: &mut Cx<Self>, id: JobId, priority: Priority) {
+    pub(crate) fn send_priority(&mut self, cx: &mut Cx<Self>, id: JobId, priority: Priority) {
         if self.jobs.active(id).map(|job| job.alloc) != Some(AllocAsk::Sent) {
             return;
         }
@@ -35,8 +35,8 @@ impl JobManager {
         }
     }
 
-    /// Tells the scheduler of all new priorities in one message.
-    fn tell_changed(&mut self, cx: &mut Cx<Self>) {
+    /// Sends the scheduler all new priorities in one message.
+    fn send_priorities(&mut self, cx: &mut Cx<Self>) {
         let changed = std::mem::take(&mut self.alloc.changed).into_iter();
         let is_sent = |id: JobId| self.jobs.active(id).map(|job| job.alloc) == Some(AllocAsk::Sent);
         let jobs: Vec<(JobId, Priority)> = changed.filter(|(id, _)| is_sent(*id)).collect();
@@ -67,10 +67,10 @@ impl JobManager {
         }
     }
 
-    /// Sends what the scheduler takes, best first. When it takes no more and a better one
-    /// has come, the worst that it has is taken back.
+    /// Sends requests up to the limit of the scheduler, best first. When it takes no more
+    /// and a better one has come, the worst that it has is taken back.
     pub(crate) fn pump(&mut self, cx: &mut Cx<Self>) {
-        self.tell_changed(cx);
+        self.send_priorities(cx);
         let limit = match &self.alloc.scheduler {
             Some(Scheduler {
                 mode: Mode::Unlimited,

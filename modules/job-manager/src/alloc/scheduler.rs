@@ -9,7 +9,7 @@ use crate::state::AllocAsk;
 /// Number of requests that the scheduler accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It has said hello only.
+    /// The scheduler has said hello only.
     NotReady,
     /// All.
     Unlimited,
@@ -25,7 +25,7 @@ pub(super) struct Scheduler {
 }
 
 impl JobManager {
-    /// A scheduler said hello: what an earlier one had is void.
+    /// A scheduler said hello: requests of an earlier one are void.
     pub(crate) fn scheduler_hello(&mut self, cx: &mut Cx<Self>, peer: &Peer) {
         self.lose_scheduler(cx);
         self.alloc.hellos += 1;

@@ -2,8 +2,9 @@
 //! server of its broker (`rexec`). The owner of a command receives each line that a process
 //! writes and the result of each process, once.
 //!
-//! A process that cannot be started, or whose broker is lost, has ended too: [`Outcome`] says
-//! how. Processes die with us: their brokers kill what a client leaves behind.
+//! A process that cannot be started, or whose broker is lost, has ended too: [`Outcome`] has
+//! the result. Processes die with us: their brokers kill the processes that a client leaves
+//! behind.
 
 mod outcome;
 
@@ -15,7 +16,7 @@ use proto::data::IdSet;
 use proto::data::job::WaitStatus;
 use proto::data::lines::Lines;
 pub use proto::data::lines::Stream;
-use proto::rexec::{Command, Exec, Kill, Told, flags};
+use proto::rexec::{Command, Exec, Kill, ProcessReply, flags};
 use proto::{Errno, Payload, Refusal};
 
 use crate::JobManager;
@@ -23,7 +24,7 @@ use crate::limits::BULK_PROCESSES_MAX;
 
 pub use self::outcome::{Outcome, shared_words};
 
-/// Ends what was not started yet for good, as they end what runs.
+/// Signals that end processes: processes not started yet are then never started.
 const DEADLY: [i32; 2] = [SIGKILL, 15];
 const SIGKILL: i32 = 9;
 
@@ -46,7 +47,7 @@ pub enum Owner {
 pub struct Bulk {
     runs: BTreeMap<u64, Run>,
     last: u64,
-    /// Those that have ranks to start on, in their order.
+    /// Runs that have ranks to start on, in their order.
     waiting: VecDeque<u64>,
     /// Processes that are asked for and have not ended.
     n_processes: usize,
@@ -55,7 +56,7 @@ pub struct Bulk {
 /// One command.
 struct Run {
     owner: Owner,
-    /// It must not start before something is stored.
+    /// The run must not start before something is stored.
     is_held: bool,
     /// The same for every rank.
     request: Bytes,
@@ -183,7 +184,13 @@ impl JobManager {
         }
     }
 
-    fn process_told(&mut self, cx: &mut Cx<Self>, id: u64, rank: u32, told: Result<Told, Refusal>) {
+    fn process_told(
+        &mut self,
+        cx: &mut Cx<Self>,
+        id: u64,
+        rank: u32,
+        told: Result<ProcessReply, Refusal>,
+    ) {
         let run = self.bulk.runs.get_mut(&id);
         let Some(run) = run else { return };
         let owner = run.owner;
@@ -192,17 +199,17 @@ impl JobManager {
         };
         let mut lines = Vec::new();
         match told {
-            Ok(Told::Started { pid }) => {
+            Ok(ProcessReply::Started { pid }) => {
                 process.pid = Some(pid);
                 if let Some(signum) = process.signal.take() {
                     send_signal(cx, rank, pid, signum);
                 }
             }
-            Ok(Told::Output { io, .. }) => {
+            Ok(ProcessReply::Output { io, .. }) => {
                 let bytes = io.bytes().unwrap_or_default();
                 lines = process.lines.push(&io.stream, &bytes);
             }
-            Ok(Told::Finished { status }) => process.status = Some(WaitStatus(status)),
+            Ok(ProcessReply::Finished { status }) => process.status = Some(WaitStatus(status)),
             Ok(_) => {}
             Err(end) => return self.process_ended(cx, id, rank, end),
         }
@@ -238,7 +245,7 @@ impl JobManager {
         }
     }
 
-    /// Sends a signal to what runs for an owner, on these ranks or on all.
+    /// Sends a signal to the processes of an owner, on these ranks or on all.
     pub(crate) fn signal_run(
         &mut self,
         cx: &mut Cx<Self>,
@@ -267,7 +274,7 @@ impl JobManager {
         }
     }
 
-    /// Kills what runs for an owner, which is told nothing more of it.
+    /// Kills the processes of an owner, which receives no more news of them.
     pub(crate) fn forget_run(&mut self, cx: &mut Cx<Self>, owner: Owner) {
         self.bulk.runs.retain(|_, run| {
             if run.owner != owner {
@@ -295,8 +302,8 @@ impl JobManager {
     fn rank_ended(&mut self, cx: &mut Cx<Self>, owner: Owner, rank: u32, outcome: Outcome) {
         match owner {
             Owner::Housekeeping(id) => self.housekeeping.ended(id, rank, &outcome),
-            Owner::Policy { by, token } => self.ask_policies(cx, |policies, look| {
-                policies.ended(look, by, token, rank, &outcome);
+            Owner::Policy { by, token } => self.ask_policies(cx, |policies, view| {
+                policies.ended(view, by, token, rank, &outcome);
             }),
         }
     }

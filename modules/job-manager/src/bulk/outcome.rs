@@ -8,14 +8,14 @@ use proto::{Errno, Refusal};
 /// Result of a process.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It ran.
+    /// The process ran.
     Ended(WaitStatus),
-    /// It could not be started, or its broker was lost.
+    /// It could not be started, or the broker was lost.
     Failed(Refusal),
 }
 
 impl Outcome {
-    /// The status, as a shell has it for what it cannot start.
+    /// The status, as a shell has it for a command that it cannot start.
     pub fn status(&self) -> WaitStatus {
         match self {
             Outcome::Ended(status) => *status,

@@ -1,5 +1,5 @@
-//! job-manager.housekeeping-kill: a signal to what runs on the nodes of jobs that have ended
-//! (protocol/25 section 9). It is no error if nothing runs there.
+//! job-manager.housekeeping-kill: a signal to the processes on the nodes of jobs that have
+//! ended (protocol/25 section 9). It is no error if nothing runs there.
 
 use node::{Cx, Peer};
 use proto::Empty;

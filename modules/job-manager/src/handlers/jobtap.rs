@@ -40,7 +40,7 @@ pub(crate) fn jobtap_query(
     _: &Peer,
     request: JobtapQuery,
 ) -> Result<Object, JobtapQueryError> {
-    let told = core.ask_policies(cx, |policies, look| policies.query(look, &request.name));
+    let told = core.ask_policies(cx, |policies, view| policies.query(view, &request.name));
     let (name, mut told) = told.ok_or(JobtapQueryError::Unknown(request.name))?;
     told.insert("name".to_owned(), Value::from(name));
     told.insert("path".to_owned(), Value::from("builtin"));

@@ -58,8 +58,8 @@ fn raise_one(
     Ok(())
 }
 
-/// Posts an exception, and tells the execution service once it is stored: a job that was ended
-/// has the reason in its log.
+/// Posts an exception, and sends it to the execution service once it is stored: a job that was
+/// ended has the reason in its log.
 fn except(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId, exception: Exception) -> bool {
     let kind = exception.kind.as_str().to_owned();
     let severity = exception.severity.get().into();

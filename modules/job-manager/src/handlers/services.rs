@@ -23,12 +23,12 @@ pub(crate) fn sched_hello(
     core.scheduler_hello(cx, peer);
     // It looks for R in the KVS.
     core.batch.then(move |core, cx| {
-        tell_allocated(core, cx, request.partial_ok == Some(true), stream);
+        answer_allocated(core, cx, request.partial_ok == Some(true), stream);
     });
 }
 
-/// Tells a scheduler which jobs have resources of its kind.
-fn tell_allocated(
+/// Sends a scheduler the jobs that have resources of its kind.
+fn answer_allocated(
     core: &mut JobManager,
     cx: &mut Cx<JobManager>,
     partial_ok: bool,

@@ -1,10 +1,10 @@
 //! job-manager.submit: takes jobs over from job-ingest (protocol/11 section 3).
 //!
 //! A job that is known already is not taken twice: job-ingest asks again when it does not
-//! know what became of its request.
+//! know the result of its request.
 //!
-//! Policies are asked after `submit` was told to listeners and before anything is stored: of a
-//! job that is rejected nothing is.
+//! Policies are asked after `submit` was sent to listeners and before anything is stored: of a
+//! job that is rejected nothing is stored.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ use crate::JobManager;
 use crate::job::{ADMITTING, Job};
 use crate::joblog::Record;
 use crate::limits::{HELD_SUBMISSIONS_MAX, REJECTION_BYTES_MAX};
-use crate::policy::{Asked, Look, Points, Policies, Refused, or_general};
+use crate::policy::{Asked, Points, Policies, Refused, View, or_general};
 use crate::state::Life;
 
 pub(crate) fn submit(
@@ -58,7 +58,7 @@ pub(crate) fn look_at_held(core: &mut JobManager, cx: &mut Cx<JobManager>) {
 }
 
 fn consider(core: &mut JobManager, cx: &mut Cx<JobManager>, request: Submit, reply: Reply<Submit>) {
-    if !core.policies.hear(Points::CONSIDER) {
+    if !core.policies.any_at(Points::CONSIDER) {
         return take(core, cx, request, Refused::new(), reply);
     }
     let jobs = request.jobs.iter();
@@ -109,7 +109,7 @@ fn take(
     core.batch.then(move |_, cx| reply.send(cx, Ok(answer)));
 }
 
-/// Takes one job, or says why not.
+/// Accepts one job, or returns the error.
 fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Result<(), String> {
     let id = job.id;
     cx.step(id, JobStep::Taken);
@@ -135,7 +135,7 @@ fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Resu
     new.hold = ADMITTING;
     // Events from now on are not in the past of present listeners.
     new.since = core.journal.count() + 1;
-    core.journal.tell(cx, &new, event.name(), &line, true);
+    core.journal.notify(cx, &new, event.name(), &line, true);
     core.jobs.add(new);
     let asked = ask_policies(core, cx, id, &jobspec);
     match asked {
@@ -151,28 +151,28 @@ fn ask_policies(
     id: JobId,
     jobspec: &Jobspec,
 ) -> Result<(), String> {
-    type Ask<'a> = &'a dyn Fn(&mut Policies, &Look<'_>, Asked<'_>) -> Result<(), String>;
+    type Ask<'a> = &'a dyn Fn(&mut Policies, &View<'_>, Asked<'_>) -> Result<(), String>;
     let mut ask = |ask: Ask<'_>| {
-        let asked = core.ask_policies(cx, |policies, look| match look.jobs.active(id) {
-            Some(job) => ask(policies, look, Asked { job, jobspec }),
+        let asked = core.ask_policies(cx, |policies, view| match view.jobs.active(id) {
+            Some(job) => ask(policies, view, Asked { job, jobspec }),
             None => Ok(()),
         });
         core.apply_wants(cx);
         asked
     };
-    ask(&|policies, look, job| policies.create(look, job))?;
-    ask(&|policies, look, job| policies.validate(look, job))?;
+    ask(&|policies, view, job| policies.create(view, job))?;
+    ask(&|policies, view, job| policies.validate(view, job))?;
     match jobspec.system("dependencies") {
         None => {}
         Some(serde_json::Value::Array(all)) => {
             for (n, dependency) in all.iter().enumerate() {
-                ask(&|policies, look, job| policies.depend(look, job, n, dependency))?;
+                ask(&|policies, view, job| policies.depend(view, job, n, dependency))?;
             }
         }
         Some(_) => return Err("dependencies object must be an array".to_owned()),
     }
-    ask(&|policies, look, job| {
-        policies.accepted(look, job);
+    ask(&|policies, view, job| {
+        policies.accepted(view, job);
         Ok(())
     })
 }
@@ -193,12 +193,12 @@ fn accept(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId) {
 
 fn reject(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId) {
     core.post(cx, id, &JobEvent::Invalidate);
-    core.tell_gone(cx, id);
+    core.send_gone(cx, id);
     core.jobs.remove(id);
     core.apply_wants(cx);
 }
 
-/// A sentence of at most [`REJECTION_BYTES_MAX`] bytes; `+` stands for what is missing.
+/// A sentence of at most [`REJECTION_BYTES_MAX`] bytes; `+` stands for the missing part.
 fn cut(mut text: String) -> String {
     if text.len() > REJECTION_BYTES_MAX {
         let mut ends = (0..REJECTION_BYTES_MAX).rev();

@@ -31,7 +31,7 @@ const SIGTERM: i32 = 15;
 pub struct Housekeeping {
     config: Option<Config>,
     sessions: BTreeMap<JobId, Session>,
-    /// Those that something happened to in this turn.
+    /// Jobs with a change in this turn.
     touched: BTreeSet<JobId>,
 }
 
@@ -128,7 +128,7 @@ impl JobManager {
         }
     }
 
-    /// Gives back what the turn has made free.
+    /// Gives back the resources that became free in the turn.
     pub(crate) fn look_at_housekeeping(&mut self, cx: &mut Cx<Self>) {
         for id in std::mem::take(&mut self.housekeeping.touched) {
             let Some(session) = self.housekeeping.sessions.get_mut(&id) else {
@@ -155,7 +155,7 @@ impl JobManager {
         }
     }
 
-    /// Tells a scheduler of the nodes that are not free yet. One that cannot know that a job
+    /// Sends a scheduler the nodes that are not free yet. One that cannot know that a job
     /// has given back some of its nodes gets the others at once.
     pub(crate) fn hello_of_housekeeping(
         &mut self,
@@ -187,7 +187,8 @@ impl JobManager {
         }
     }
 
-    /// Sends a signal to what runs, of one job or of all, on these ranks or on all.
+    /// Sends a signal to the housekeeping processes, of one job or of all, on these ranks
+    /// or on all.
     pub(crate) fn signal_housekeeping(
         &mut self,
         cx: &mut Cx<Self>,

@@ -1,5 +1,5 @@
 //! Housekeeping on the nodes of one job, and the nodes that the scheduler still counts as the
-//! job's. Pure: what is to be given back is what comes out.
+//! job's. Pure: its output is the set of resources to give back.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Tables of what is given back when.
+//! Tables of the resources that are given back, and of the times.
 
 use proto::data::JobId;
 use proto::data::job::{Priority, WaitStatus};

@@ -1,5 +1,5 @@
-//! The head of the job log: that it is complete, its version, and since version 2 what the
-//! rest of it must come to.
+//! The head of the job log: that it is complete, its version, and since version 2 the
+//! checksum of the rest.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,8 +36,10 @@ impl Head {
             (1, _) => Ok(Head { sum: None, ..head }),
             (VERSION, Some(_)) => Ok(head),
             (VERSION, None) => Err("it lacks what the log must come to".to_owned()),
-            (version, _) => Err(format!("version {version} of the job log is unknown: it was \
-                written by a later version")),
+            (version, _) => Err(format!(
+                "version {version} of the job log is unknown: it was \
+                written by a later version"
+            )),
         }
     }
 }

@@ -1,15 +1,17 @@
-//! The job log: what a restart reads in place of every job's keys (`job-log.*` in the KVS).
+//! The job log: read at a restart in place of every job's keys (`job-log.*` in the KVS).
 //!
 //! It is written in the same commits as the events that it is about. Each commit appends
 //! one small frame; frames are folded into larger ones as they grow in number, at last into
 //! segments that are not rewritten, so that a restart reads few and large values. Order of
 //! time: segments by number, then the levels from the highest to the lowest. With each
-//! commit the head says what all of it must come to (`table.rs`).
+//! commit the head has the checksum of all of it (`table.rs`).
 //!
-//! The segments are a ring: when purges leave more that is dead than alive in them, what
-//! lives in the oldest one is written again at the end, and it goes (`ring.rs`).
+//! The segments are a ring: when purges leave more that is dead than alive in them, the
+//! living records of the oldest one are written again at the end, and it is removed
+//! (`ring.rs`).
 //!
-//! Owns what goes into the log. Reading, and handling of a damaged log, is in `replay.rs`.
+//! Owner of all records that go into the log. Reading, and handling of a damaged log, is
+//! in `replay.rs`.
 
 mod head;
 mod made;
@@ -31,7 +33,7 @@ use ring::Ring;
 
 /// The KVS directory of the log.
 pub const LOG_KEY: &str = "job-log";
-/// Says that the log is complete, its version, and what it must come to.
+/// Key of the head, which marks the log as complete, with its version and checksum.
 pub const HEAD_KEY: &str = "job-log.head";
 /// The directory of the segments.
 pub const SEGMENTS_KEY: &str = "job-log.seg";
@@ -39,7 +41,7 @@ pub const SEGMENTS_KEY: &str = "job-log.seg";
 /// Number of levels below the segments.
 pub const LEVELS: usize = 2;
 
-/// Segments in one directory: what is written often stays small.
+/// Segments in one directory: values that are written often stay small.
 const SEGMENTS_PER_DIR: u32 = 64;
 
 /// The key of a level, 0 the lowest.
@@ -97,7 +99,7 @@ pub struct JobLog {
     levels: [Level; LEVELS],
     ring: Ring,
     table: Table,
-    /// It has a head.
+    /// The log has a head.
     is_complete: bool,
     /// Frames of a level, but for tests [`LOG_FOLD_FRAMES`].
     fold_frames: usize,
@@ -122,7 +124,7 @@ impl JobLog {
         self.fold_frames = 2;
     }
 
-    /// Takes in what a level has, at the start.
+    /// Reads the records of a level, at the start.
     pub fn read_level(&mut self, level: usize, frames: Vec<Vec<Record>>, bytes: usize) {
         self.levels[level].stored_bytes = bytes;
         for records in frames {
@@ -131,7 +133,7 @@ impl JobLog {
         }
     }
 
-    /// Takes in what a segment has, at the start; the last one counts.
+    /// Reads the records of a segment, at the start; the last one counts.
     pub fn read_segment(&mut self, segment: u32, frames: &[Vec<Record>], bytes: usize) {
         for record in frames.iter().flatten() {
             self.table.apply(record, Some(segment));
@@ -203,7 +205,7 @@ impl JobLog {
         ops
     }
 
-    /// Adds records to a level, or folds it with them into what is above.
+    /// Adds records to a level, or folds it with them into the level above.
     fn add(&mut self, level: usize, records: Vec<Record>, ops: &mut Vec<Op>) {
         let bytes = bytes_of(&records);
         let fold_frames = self.fold_frames;
@@ -265,7 +267,7 @@ fn bytes_of(records: &[Record]) -> usize {
     records.iter().map(Record::bytes).sum()
 }
 
-/// Leaves out what a later record makes void.
+/// Leaves out records that a later record makes void.
 fn fold(records: Vec<Record>) -> Vec<Record> {
     let mut purged = FxHashSet::default();
     let mut retired = FxHashSet::default();

@@ -17,7 +17,7 @@ pub enum Record {
     /// This job is there.
     #[serde(rename = "s")]
     Submitted(u64),
-    /// It is inactive, with this row.
+    /// The job is inactive, with this row.
     #[serde(rename = "r")]
     Retired(Row),
     /// These jobs are forgotten.
@@ -26,7 +26,7 @@ pub enum Record {
     /// This waitable job has ended and nobody has waited for it: the response, as JSON.
     #[serde(rename = "u")]
     Unwaited(u64, Blob),
-    /// Somebody was told, or nobody will be.
+    /// The response was sent, or nobody will ask for it.
     #[serde(rename = "w")]
     Waited(u64),
     /// All jobs are in the log. Not written itself: from here on there is a head.
@@ -37,7 +37,7 @@ pub enum Record {
 /// An inactive job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// Its id.
+    /// Id.
     pub id: u64,
     /// User id of its submitter.
     pub userid: u32,
@@ -56,7 +56,7 @@ pub struct Row {
 }
 
 impl Record {
-    /// About how many bytes it takes.
+    /// Approximate number of bytes that it takes.
     pub fn bytes(&self) -> usize {
         match self {
             Record::Submitted(_) | Record::Waited(_) => 12,
@@ -131,7 +131,7 @@ pub enum Damage {
     /// The checksum does not fit.
     #[error("checksum mismatch")]
     Checksum,
-    /// Not MessagePack, or not what it should be.
+    /// Not MessagePack, or not the expected form.
     #[error("{0}")]
     Malformed(String),
 }

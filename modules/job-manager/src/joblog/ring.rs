@@ -1,6 +1,7 @@
 //! The segments of the job log, and how room comes back: always from the oldest one, because
-//! what a purge says of it can be nowhere before it. So a log has no more that is dead than
-//! what lives, and [`LOG_DEAD_WEIGHT`]; a row is written again at most once for each that died.
+//! the records of its purges can be nowhere before it. So a log has no more dead bytes than
+//! living ones, and [`LOG_DEAD_WEIGHT`]; a row is written again at most once for each that
+//! died.
 
 use std::collections::BTreeMap;
 
@@ -38,16 +39,16 @@ pub struct Ring {
 enum Cleaning {
     #[default]
     None,
-    /// It is being read.
+    /// The segment is being read.
     Reads,
-    /// Its live records go with the next write.
+    /// The live records go with the next write.
     Moves(u32, Vec<Record>),
-    /// It cannot be read. The next start reads the jobs' own keys.
+    /// The segment cannot be read. The next start reads the jobs' own keys.
     Failed,
 }
 
 impl Ring {
-    /// Takes in a segment, at the start.
+    /// Reads a segment, at the start.
     pub fn read(&mut self, segment: u32, frames: &[Vec<Record>], bytes: usize) {
         self.last = segment;
         let weight = frames.iter().flatten().map(Record::weight).sum();
@@ -122,7 +123,8 @@ impl JobLog {
         self.ring.begin_cleaning(self.table.weight())
     }
 
-    /// The oldest segment came: what lives in it goes with the next write, and it goes then.
+    /// The oldest segment came: its living records go with the next write, and it is removed
+    /// then.
     pub fn clean(&mut self, segment: u32, bytes: &[u8]) -> Result<(), Damage> {
         let known = self.ring.segments.get(&segment);
         let frames = match known.is_some_and(|it| it.bytes == bytes.len()) {

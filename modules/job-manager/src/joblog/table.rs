@@ -29,7 +29,8 @@ const IN_LEVEL: u32 = u32::MAX;
 pub struct Table {
     active: FxHashSet<u64>,
     rows: FxHashMap<u64, Place>,
-    /// Jobs that nobody has waited for, with the checksum of what is to be told.
+    /// Jobs that nobody has waited for, with the checksum of the result that is to be
+    /// sent.
     unwaited: FxHashMap<u64, u32>,
     hash: u64,
 }
@@ -37,7 +38,7 @@ pub struct Table {
 /// The table in a few numbers, as the head of the log has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum {
-    /// Over each job: its id, what it is, and its row.
+    /// Over each job: its id, its kind, and its row.
     #[serde(with = "hex")]
     pub hash: u64,
     /// Active jobs.
@@ -61,7 +62,7 @@ impl fmt::Display for Sum {
 }
 
 impl Table {
-    /// Takes in a record that is in this segment, or in a level.
+    /// Applies a record that is in this segment, or in a level.
     pub fn apply(&mut self, record: &Record, segment: Option<u32>) {
         match record {
             Record::Submitted(id) => {

@@ -131,7 +131,7 @@ fn begun() -> (Store, JobLog) {
 }
 
 /// Lets jobs come and go, ten active at a time, each step a commit, with a restart in
-/// between; says how many keys and how many frames there are.
+/// between; returns the numbers of keys and frames.
 fn live(jobs: u64, row_bytes: usize, purge: bool) -> (Store, usize, usize) {
     let (mut store, mut log) = begun();
     let restart_every = jobs / 7 + 1;

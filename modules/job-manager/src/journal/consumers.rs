@@ -102,7 +102,7 @@ impl Consumers {
 }
 
 impl JobManager {
-    /// Takes in a consumer. A guest follows his own jobs and nothing else.
+    /// Adds a consumer. A guest follows his own jobs and nothing else.
     pub(crate) fn listen_numbered(
         &mut self,
         cx: &mut Cx<Self>,
@@ -145,7 +145,7 @@ impl JobManager {
         }
     }
 
-    /// Sends consumers what they may have by now. Together they get one slice in a turn.
+    /// Sends consumers the allowed data. Together they get one slice in a turn.
     pub(crate) fn serve_consumers(&mut self, cx: &mut Cx<Self>) {
         let consumers = &mut self.journal.numbered;
         consumers.ring.settle(self.batch.stored(), &self.jobs);
@@ -196,8 +196,8 @@ impl JobManager {
         }
     }
 
-    /// A job that ended at this time is forgotten: nobody can be told what it went through.
-    /// Says whether that is news.
+    /// A job that ended at this time is forgotten: its history can be sent to nobody.
+    /// Returns true if that is news.
     pub(crate) fn journal_forgets(&mut self, id: JobId) -> bool {
         let ring = &mut self.journal.numbered.ring;
         let before = ring.purged();

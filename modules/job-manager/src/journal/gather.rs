@@ -33,7 +33,8 @@ impl Gather {
         }
     }
 
-    /// Reads the next slice; says whether everything is read, and whose row it needs first.
+    /// Reads the next slice; returns true when everything is read, and the job whose row it
+    /// needs first.
     pub fn slice(&mut self, jobs: &Jobs) -> (bool, Option<JobId>) {
         let (mut bytes, mut looked) = (0, 0);
         for (id, slot) in jobs.from(self.cursor) {
@@ -78,7 +79,8 @@ impl Gather {
         self.events.retain(|(number, _)| *number > floor);
     }
 
-    /// Puts what was read where it belongs, if nothing has been forgotten there meanwhile.
+    /// Puts the events that were read into their place, if nothing has been forgotten
+    /// there meanwhile.
     pub fn end(mut self, ring: &mut Ring) {
         if ring.floor() == self.until {
             self.keep(ring.room());

@@ -13,7 +13,7 @@ use super::Filter;
 use crate::job::{live_record, name_of};
 use crate::jobs::Slot;
 
-/// A job's log, cut into what is told at once.
+/// A job's log, cut into pieces that are sent at once.
 #[derive(Debug, Default, PartialEq)]
 pub struct Numbered {
     /// Each line with its newline.
@@ -95,7 +95,7 @@ pub fn record_of(
     Some(with_number(&record, number, false))
 }
 
-/// The record of a job in a snapshot of what had a number up to `until`.
+/// The record of a job in a snapshot of the events with numbers up to `until`.
 pub fn snapshot_of(id: JobId, slot: &Slot, filter: &Filter, until: f64) -> Option<Bytes> {
     let keep = |line: &str| filter.passes(&name_of(line));
     let (record, number) = match slot {

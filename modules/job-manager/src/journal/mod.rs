@@ -8,8 +8,8 @@
 //! A listener that asks for a number, a user or a window follows in another way (`consumers.rs`):
 //! it is sent stored events, from the jobs themselves, as fast as it accepts them. `ring.rs` has
 //! the order of the newest events, `gather.rs` reads those from before a restart, `numbered.rs` is
-//! one such stream, `lines.rs` what is sent. `past.rs` is how far a plain listener has come in the
-//! past; one that asks for it gets rows in place of inactive jobs' records.
+//! one such stream, `lines.rs` has the messages. `past.rs` is how far a plain listener has come in
+//! the past; one that asks for it gets rows in place of inactive jobs' records.
 
 mod consumers;
 mod gather;
@@ -32,7 +32,7 @@ use crate::JobManager;
 use crate::job::{Job, live_record, name_of};
 use crate::limits::{HISTORY_WAITING_MAX, LISTENERS_MAX};
 use consumers::Consumers;
-use past::{Past, Told};
+use past::{Past, PastStep};
 
 /// The shortest wait that lets other work have its turn.
 pub const NEXT_TURN: Duration = Duration::from_micros(1);
@@ -41,11 +41,11 @@ pub const NEXT_TURN: Duration = Duration::from_micros(1);
 #[derive(Default)]
 pub struct Journal {
     listeners: BTreeMap<StreamId, Listener>,
-    /// Counts events and requests; "before" and "after" are told by it.
+    /// Counts events and requests: the order of "before" and "after".
     count: u64,
     events: u64,
     is_slicing: bool,
-    /// Those who follow by number.
+    /// Consumers that follow by number.
     numbered: Consumers,
 }
 
@@ -80,7 +80,7 @@ impl Filter {
 struct Listener {
     stream: Stream<EventsJournal>,
     filter: Filter,
-    /// While the past is not told.
+    /// While the past is not complete.
     past: Option<Past>,
     /// Live records that wait for the end of the past.
     waiting: VecDeque<Bytes>,
@@ -97,8 +97,8 @@ impl Journal {
         self.listeners.len() + self.numbered.len()
     }
 
-    /// Begins after what was read at the start: the number of the last event, and the
-    /// greatest one of a job that was purged.
+    /// Begins after the events that were read at the start: the number of the last event,
+    /// and the greatest one of a job that was purged.
     pub fn begin(&mut self, last: f64, purged: f64) {
         self.numbered.ring.begin(last, purged);
     }
@@ -124,7 +124,7 @@ impl Journal {
         self.listeners.values().any(|it| it.past.is_some())
     }
 
-    /// Events told so far.
+    /// Events sent so far.
     pub fn n_events(&self) -> u64 {
         self.events
     }
@@ -134,8 +134,8 @@ impl Journal {
         self.events = 0;
     }
 
-    /// Tells everyone of an event of a job.
-    pub fn tell(
+    /// Sends everyone an event of a job.
+    pub fn notify(
         &mut self,
         cx: &mut Cx<JobManager>,
         job: &Job,
@@ -201,7 +201,7 @@ impl Journal {
 }
 
 impl JobManager {
-    /// Takes in a listener and begins to tell it the past.
+    /// Adds a listener and begins to send it the past.
     pub(crate) fn listen(
         &mut self,
         cx: &mut Cx<Self>,
@@ -237,11 +237,11 @@ impl JobManager {
         self.journal
             .listeners
             .insert(listener.stream.id(), listener);
-        self.tell_past(cx);
+        self.send_past(cx);
     }
 
     /// Sends every listener that is not in the present yet its next slice of the past.
-    pub(crate) fn tell_past(&mut self, cx: &mut Cx<Self>) {
+    pub(crate) fn send_past(&mut self, cx: &mut Cx<Self>) {
         let (mut is_more, mut needed) = (false, None);
         for listener in self.journal.listeners.values_mut() {
             let Some(past) = &mut listener.past else {
@@ -250,12 +250,12 @@ impl JobManager {
             let folder = &mut self.folder;
             let filter = &listener.filter;
             match past.slice(&mut listener.stream, filter, &self.jobs, folder, cx) {
-                Told::All => {}
-                Told::More => {
+                PastStep::All => {}
+                PastStep::More => {
                     is_more = true;
                     continue;
                 }
-                Told::Needs(id) => {
+                PastStep::Needs(id) => {
                     needed = Some(id);
                     continue;
                 }
@@ -271,7 +271,7 @@ impl JobManager {
             self.journal.is_slicing = true;
             cx.timer(NEXT_TURN, |core, cx| {
                 core.journal.is_slicing = false;
-                core.tell_past(cx);
+                core.send_past(cx);
             });
         }
         if let Some(id) = needed {

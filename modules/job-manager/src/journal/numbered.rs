@@ -31,11 +31,11 @@ pub struct Numbered {
 /// Position of a consumer.
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    /// It knows everything up to this number, or nothing.
+    /// The consumer knows everything up to this number, or nothing.
     Asks(Option<f64>),
     /// In a snapshot.
     Snapshot {
-        /// Of what had a number up to this.
+        /// Only events with numbers up to this.
         until: f64,
         /// The place where it goes on then.
         next: u64,
@@ -45,7 +45,7 @@ enum Place {
     /// At this place in the ring.
     Ring {
         next: u64,
-        /// The place of the mark and its number, until it is told.
+        /// The place of the mark and its number, until it is sent.
         mark: Option<(u64, f64)>,
     },
 }
@@ -73,7 +73,7 @@ pub struct Slice<'a> {
 }
 
 impl Numbered {
-    /// A consumer that has been told nothing.
+    /// A consumer that has received nothing.
     pub fn new(
         stream: Stream<EventsJournal>,
         peer: Peer,
@@ -103,7 +103,7 @@ impl Numbered {
         }
     }
 
-    /// Sends what may be sent now; says whether there is more, for another slice.
+    /// Sends the allowed messages; returns whether there is more, for another slice.
     pub fn serve(&mut self, cx: &mut Cx<JobManager>, slice: &mut Slice<'_>) -> bool {
         while self.credit.is_none_or(|it| it.sent - it.taken < it.window) {
             if slice.bytes < LOOK_BYTES {
@@ -116,8 +116,8 @@ impl Numbered {
                     until,
                     next,
                     cursor,
-                } => self.tell_job(cx, slice, until, next, cursor),
-                Place::Ring { next, mark } => self.tell_event(cx, slice, next, mark),
+                } => self.notify_job(cx, slice, until, next, cursor),
+                Place::Ring { next, mark } => self.send_event(cx, slice, next, mark),
             };
             if is_done {
                 return false;
@@ -126,7 +126,7 @@ impl Numbered {
         false
     }
 
-    /// Finds the place of a consumer; says whether it has to wait for that.
+    /// Finds the place of a consumer; returns true if it has to wait for that.
     fn begin(&mut self, since: Option<f64>, slice: &Slice<'_>) -> bool {
         let is_early = since.is_some_and(|since| since < slice.ring.floor());
         if is_early && slice.is_gathering {
@@ -154,8 +154,8 @@ impl Numbered {
         false
     }
 
-    /// Sends the next job of a snapshot, or its mark; says whether it waits for a row.
-    fn tell_job(
+    /// Sends the next job of a snapshot, or its mark; returns true if it waits for a row.
+    fn notify_job(
         &mut self,
         cx: &mut Cx<JobManager>,
         slice: &mut Slice<'_>,
@@ -196,8 +196,8 @@ impl Numbered {
         false
     }
 
-    /// Sends the next event, or the mark; says whether there is none for now.
-    fn tell_event(
+    /// Sends the next event, or the mark; returns true if there is none for now.
+    fn send_event(
         &mut self,
         cx: &mut Cx<JobManager>,
         slice: &mut Slice<'_>,

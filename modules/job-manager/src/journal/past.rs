@@ -26,11 +26,11 @@ pub struct Past {
 
 /// Selection of rows to send.
 struct Rows {
-    /// Those of jobs that ended later than this.
+    /// Rows of jobs that ended later than this.
     since: f64,
     /// Number of rows left out.
     left_out: u64,
-    /// Those that go with this slice.
+    /// Rows that go with this slice.
     writer: RowsWriter,
 }
 
@@ -43,8 +43,8 @@ enum Pass {
 }
 
 /// Continuation of a listener's past after a slice.
-pub enum Told {
-    /// It is told.
+pub enum PastStep {
+    /// The past is complete.
     All,
     /// With another slice.
     More,
@@ -108,7 +108,7 @@ impl Past {
         }
     }
 
-    /// Sends the next slice; says how it goes on.
+    /// Sends the next slice; returns the next step.
     pub fn slice(
         &mut self,
         listener: &mut Stream<EventsJournal>,
@@ -116,7 +116,7 @@ impl Past {
         jobs: &Jobs,
         folder: &mut Folder,
         cx: &mut Cx<JobManager>,
-    ) -> Told {
+    ) -> PastStep {
         let told = self.slice_records(listener, filter, jobs, folder, cx);
         if let Some(rows) = &mut self.rows
             && !rows.writer.is_empty()
@@ -133,13 +133,13 @@ impl Past {
         jobs: &Jobs,
         folder: &mut Folder,
         cx: &mut Cx<JobManager>,
-    ) -> Told {
+    ) -> PastStep {
         let (mut bytes, mut looked) = (0, 0);
         loop {
             for (id, slot) in jobs.from(self.cursor) {
                 if bytes >= HISTORY_SLICE_BYTES || looked >= HISTORY_SLICE_JOBS {
                     self.cursor = id;
-                    return Told::More;
+                    return PastStep::More;
                 }
                 looked += 1;
                 if self.leaves_out(slot) {
@@ -152,7 +152,7 @@ impl Past {
                     Some(slot) => slot,
                     None => {
                         self.cursor = id;
-                        return Told::Needs(id);
+                        return PastStep::Needs(id);
                     }
                 };
                 if let (Pass::Inactive, Some(rows), Slot::Inactive(packed)) =
@@ -167,7 +167,7 @@ impl Past {
                 }
             }
             if self.pass == Pass::Active {
-                return Told::All;
+                return PastStep::All;
             }
             (self.pass, self.cursor) = (Pass::Active, JobId(0));
         }
@@ -190,7 +190,7 @@ impl Past {
 }
 
 impl Rows {
-    /// Adds the row of a job; gives back what it counts for in a slice.
+    /// Adds the row of a job; returns its weight in a slice.
     fn add(&mut self, id: JobId, packed: &Packed, folder: &mut Folder) -> usize {
         let is_made = packed.is_listed();
         let Some(row) = packed.listed(id, folder) else {

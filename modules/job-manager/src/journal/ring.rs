@@ -14,17 +14,17 @@ use crate::limits::{JOURNAL_EVENTS_MAX, JOURNAL_TEXT_BYTES_MAX};
 /// One event, or all of a job up to `validate`.
 #[derive(Debug)]
 pub struct Event {
-    /// Its number.
+    /// Number.
     pub number: f64,
     /// Of which job.
     pub id: JobId,
     /// The commit that stores it; [`ADMITTING`] while that is not known.
     pub commit: u64,
-    /// Its lines, for a while.
+    /// Lines, for a while.
     pub lines: Option<Rc<str>>,
 }
 
-/// The events. A place is how many there were before it, and does not change.
+/// The events. A place is the number of entries before it, and does not change.
 #[derive(Debug)]
 pub struct Ring {
     events: VecDeque<Event>,
@@ -61,7 +61,7 @@ impl Default for Ring {
 }
 
 impl Ring {
-    /// Begins after what was read at the start.
+    /// Begins after the events that were read at the start.
     pub fn begin(&mut self, last: f64, purged: f64) {
         self.purged = self.purged.max(purged);
         self.begun = last.max(self.purged);
@@ -97,7 +97,7 @@ impl Ring {
         }
     }
 
-    /// Adds what happened before all this; from now on every event greater than `floor` is here.
+    /// Adds earlier events; from now on every event greater than `floor` is here.
     pub fn extend_back(&mut self, events: Vec<(f64, JobId)>, floor: f64) {
         for (number, id) in events.into_iter().rev() {
             self.first -= 1;
@@ -153,8 +153,8 @@ impl Ring {
         self.stored
     }
 
-    /// The number of the last event that is stored; `None` when what is here is not, and
-    /// what was before was too much.
+    /// The number of the last event that is stored; `None` when no event here is stored,
+    /// and those before were too much.
     pub fn last(&self) -> Option<f64> {
         let last = match self.stored.checked_sub(self.first)? {
             0 => self.floor,

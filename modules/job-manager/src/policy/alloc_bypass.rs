@@ -8,7 +8,7 @@ use proto::data::{Jobspec, Rset};
 use proto::job_manager::JobEvent;
 use serde_json::Value;
 
-use super::{Asked, Look, Points, Policy, Step, Want, Wants};
+use super::{Asked, Points, Policy, Step, View, Want, Wants};
 use crate::job::Job;
 
 /// The policy.
@@ -28,14 +28,14 @@ impl Policy for AllocBypass {
 
     fn validate(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         Asked { job, jobspec }: Asked<'_>,
         wants: &mut Wants,
     ) -> Result<(), String> {
         if jobspec.system(ATTRIBUTE).is_none_or(Value::is_null) {
             return Ok(());
         }
-        if job.life.userid != look.owner {
+        if job.life.userid != view.owner {
             return Err("Guest user cannot use alloc bypass".to_owned());
         }
         let r = jobspec.system(PATH).ok_or_else(|| not_found("R"));
@@ -47,7 +47,7 @@ impl Policy for AllocBypass {
         Ok(())
     }
 
-    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+    fn event(&mut self, _: &View<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         if !step.is_into(State::Sched) {
             return;
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use proto::data::{JobId, Rset};
 use proto::job_manager::JobEvent;
 
-use super::{Look, Points, Policy, Step, Wants};
+use super::{Points, Policy, Step, View, Wants};
 use crate::job::Job;
 
 /// The policy.
@@ -27,7 +27,7 @@ impl Policy for AllocCheck {
         Points::EVENT
     }
 
-    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+    fn event(&mut self, _: &View<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         match step.event {
             JobEvent::Alloc { .. } => {
                 let r = job.r.as_ref().map(|r| Rset::decode(r.as_str()));

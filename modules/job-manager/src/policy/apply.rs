@@ -1,4 +1,4 @@
-//! Doing what policies want: in the order in which it was wanted, each effect complete before the
+//! Carrying out the wants of policies: in the order of the wants, each effect complete before the
 //! next.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use proto::job_manager::JobEvent;
 use wire::Message;
 
 use super::wants::Want;
-use super::{Look, Policies, Rank};
+use super::{Policies, Rank, View};
 use crate::JobManager;
 use crate::alloc::exception;
 use crate::bulk::Owner;
@@ -22,9 +22,9 @@ impl JobManager {
     pub(crate) fn ask_policies<T>(
         &mut self,
         cx: &Cx<Self>,
-        ask: impl FnOnce(&mut Policies, &Look<'_>) -> T,
+        ask: impl FnOnce(&mut Policies, &View<'_>) -> T,
     ) -> T {
-        let look = Look {
+        let view = View {
             jobs: &self.jobs,
             queues: &self.queues,
             conf: &cx.welcome().conf,
@@ -34,10 +34,10 @@ impl JobManager {
             hosts: cx.attr(&names::HOSTLIST),
             is_ending: self.broker_ends,
         };
-        ask(&mut self.policies, &look)
+        ask(&mut self.policies, &view)
     }
 
-    /// Does what policies want, and what they want because of that.
+    /// Carries out the wants of policies, and the wants that result from that.
     pub(crate) fn apply_wants(&mut self, cx: &mut Cx<Self>) {
         while let Some((by, want)) = self.policies.next_want() {
             self.apply_want(cx, by, want);
@@ -82,7 +82,7 @@ impl JobManager {
             }
             Want::Wake(at) => self.wake_policy(cx, by, at),
             Want::WakeWhenStored => self.batch.then(move |core, cx| {
-                core.ask_policies(cx, |policies, look| policies.woken(look, by));
+                core.ask_policies(cx, |policies, view| policies.woken(view, by));
             }),
             Want::Ask {
                 topic,
@@ -94,7 +94,7 @@ impl JobManager {
                     cx.forget_call(call);
                 }
             }
-            Want::Verdict(ticket, refused) => self.take_verdict(cx, ticket, by, refused),
+            Want::Verdict(ticket, refused) => self.receive_verdict(cx, ticket, by, refused),
             Want::Run {
                 token,
                 command,
@@ -143,8 +143,8 @@ impl JobManager {
         let call = cx.call_raw(message, move |core: &mut JobManager, cx, answer| {
             core.policies.take_ask(by, token);
             let answer = answer.map(|message| message.payload().cloned());
-            core.ask_policies(cx, |policies, look| {
-                policies.answered(look, by, token, answer);
+            core.ask_policies(cx, |policies, view| {
+                policies.answered(view, by, token, answer);
             });
         });
         self.policies.note_ask(by, token, call);
@@ -154,7 +154,7 @@ impl JobManager {
         let timer = cx.timer(
             time_until(at, cx.now().wall),
             move |core: &mut JobManager, cx| {
-                core.ask_policies(cx, |policies, look| policies.woken(look, by));
+                core.ask_policies(cx, |policies, view| policies.woken(view, by));
             },
         );
         if let Some(earlier) = self.policies.set_timer(by, timer) {
@@ -163,8 +163,8 @@ impl JobManager {
     }
 }
 
-/// Time to sleep until `at`. A timer goes by another clock, and may be a trifle early: what is
-/// left then is slept for a moment, not for no time at all, again and again.
+/// Time to sleep until `at`. A timer goes by another clock, and may be a trifle early: the
+/// rest is slept for a moment, not for no time at all, again and again.
 fn time_until(at: f64, wall: f64) -> Duration {
     let left = Duration::try_from_secs_f64((at - wall).max(0.0)).unwrap_or(FAR);
     if at > wall { left.max(MOMENT) } else { left }

@@ -1,5 +1,5 @@
 //! Asking all policies, in the order in which they were loaded: one function a method of
-//! `Policy`. Those that do not hear a point cost nothing there.
+//! `Policy`. Policies without a point cost nothing there.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use proto::{Object, Refusal, job_policy};
 use serde_json::Value;
 
 use super::wants::Want;
-use super::{Accepted, Asked, Look, Points, Policies, Rank, Step, Update};
+use super::{Accepted, Asked, Points, Policies, Rank, Step, Update, View};
 use crate::bulk::{Outcome, Stream};
 use crate::job::Job;
 use crate::limits::SCHEME_TOPIC_BYTES_MAX;
@@ -30,25 +30,25 @@ impl Policies {
     }
 
     /// `Policy::configured` of all.
-    pub fn configured(&mut self, look: &Look<'_>) {
+    pub fn configured(&mut self, view: &View<'_>) {
         for loaded in &mut self.loaded {
             self.wants.by = loaded.number;
-            loaded.policy.configured(look, &mut self.wants);
+            loaded.policy.configured(view, &mut self.wants);
         }
     }
 
     /// `Policy::create` of all, until one refuses.
-    pub fn create(&mut self, look: &Look<'_>, asked: Asked<'_>) -> Result<(), String> {
+    pub fn create(&mut self, view: &View<'_>, asked: Asked<'_>) -> Result<(), String> {
         let refused = self.all(Points::CREATE, |policy, wants| {
-            policy.create(look, asked, wants)
+            policy.create(view, asked, wants)
         });
         refused.map_err(or_general)
     }
 
     /// `Policy::validate` of all, until one refuses.
-    pub fn validate(&mut self, look: &Look<'_>, asked: Asked<'_>) -> Result<(), String> {
+    pub fn validate(&mut self, view: &View<'_>, asked: Asked<'_>) -> Result<(), String> {
         let refused = self.all(Points::VALIDATE, |policy, wants| {
-            policy.validate(look, asked, wants)
+            policy.validate(view, asked, wants)
         });
         refused.map_err(or_general)
     }
@@ -56,21 +56,21 @@ impl Policies {
     /// `Policy::consider` of all; the numbers of those that were asked.
     pub(super) fn consider(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         ticket: u64,
         jobs: &[Rc<job_policy::Job>],
     ) -> BTreeSet<u64> {
         let mut asked = BTreeSet::new();
         self.each(Points::CONSIDER, |policy, wants| {
             asked.insert(wants.by);
-            policy.consider(look, ticket, jobs, wants);
+            policy.consider(view, ticket, jobs, wants);
         });
         asked
     }
 
     /// `Policy::turn_ended` of all.
-    pub fn turn_ended(&mut self, look: &Look<'_>) {
-        self.each(Points::TURN, |policy, wants| policy.turn_ended(look, wants));
+    pub fn turn_ended(&mut self, view: &View<'_>) {
+        self.each(Points::TURN, |policy, wants| policy.turn_ended(view, wants));
     }
 
     /// `Policy::rank_all` of all.
@@ -88,7 +88,7 @@ impl Policies {
     /// `Policy::depend` of those that look after the scheme of the Nth dependency.
     pub fn depend(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         asked: Asked<'_>,
         n: usize,
         dependency: &Value,
@@ -109,7 +109,7 @@ impl Policies {
                 self.wants.by = loaded.number;
                 let taken = loaded
                     .policy
-                    .depend(look, asked, dependency, &mut self.wants);
+                    .depend(view, asked, dependency, &mut self.wants);
                 taken.map_err(|text| match text.is_empty() {
                     true => "rejected by job-manager dependency plugin".to_owned(),
                     false => text,
@@ -123,24 +123,24 @@ impl Policies {
     }
 
     /// `Policy::accepted` of all.
-    pub fn accepted(&mut self, look: &Look<'_>, asked: Asked<'_>) {
+    pub fn accepted(&mut self, view: &View<'_>, asked: Asked<'_>) {
         self.each(Points::ACCEPTED, |policy, wants| {
-            policy.accepted(look, asked, wants);
+            policy.accepted(view, asked, wants);
         });
     }
 
-    /// `Policy::event` of those that hear this one.
-    pub fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>) {
+    /// `Policy::event` of those that are called for this one.
+    pub fn event(&mut self, view: &View<'_>, job: &Job, step: &Step<'_>) {
         self.each(step.points(), |policy, wants| {
-            policy.event(look, job, step, wants);
+            policy.event(view, job, step, wants);
         });
     }
 
     /// `Policy::priority`: that of the last one that says one.
-    pub fn priority(&mut self, look: &Look<'_>, job: &Job) -> Rank {
+    pub fn priority(&mut self, view: &View<'_>, job: &Job) -> Rank {
         let mut rank = Rank::Pass;
         self.each(Points::PRIORITY, |policy, _| {
-            match policy.priority(look, job) {
+            match policy.priority(view, job) {
                 Rank::Pass => {}
                 said => rank = said,
             }
@@ -152,7 +152,7 @@ impl Policies {
     /// does.
     pub fn update(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         job: &Job,
         update: &Update<'_>,
     ) -> Option<Result<Accepted, String>> {
@@ -161,7 +161,7 @@ impl Policies {
             if matches!(all, Some(Err(_))) {
                 return;
             }
-            let Some(said) = policy.update(look, job, update) else {
+            let Some(said) = policy.update(view, job, update) else {
                 return;
             };
             all = Some(said.map(|said| {
@@ -179,8 +179,8 @@ impl Policies {
     }
 
     /// `Policy::gone` of all.
-    pub fn gone(&mut self, look: &Look<'_>, job: &Job) {
-        self.each(Points::GONE, |policy, wants| policy.gone(look, job, wants));
+    pub fn gone(&mut self, view: &View<'_>, job: &Job) {
+        self.each(Points::GONE, |policy, wants| policy.gone(view, job, wants));
     }
 
     /// `Policy::purged` of all.
@@ -189,8 +189,8 @@ impl Policies {
     }
 
     /// `Policy::woken` of one.
-    pub(super) fn woken(&mut self, look: &Look<'_>, number: u64) {
-        self.one(number, |policy, wants| policy.woken(look, wants));
+    pub(super) fn woken(&mut self, view: &View<'_>, number: u64) {
+        self.one(number, |policy, wants| policy.woken(view, wants));
     }
 
     /// `Policy::wrote` of one.
@@ -199,9 +199,9 @@ impl Policies {
     }
 
     /// `Policy::ended` of one.
-    pub fn ended(&mut self, look: &Look<'_>, number: u64, token: u64, rank: u32, how: &Outcome) {
+    pub fn ended(&mut self, view: &View<'_>, number: u64, token: u64, rank: u32, how: &Outcome) {
         self.one(number, |policy, wants| {
-            policy.ended(look, token, rank, how, wants);
+            policy.ended(view, token, rank, how, wants);
         });
     }
 
@@ -214,13 +214,13 @@ impl Policies {
     /// `Policy::answered` of one.
     pub(super) fn answered(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         number: u64,
         token: u64,
         answer: Result<Option<Bytes>, Refusal>,
     ) {
         self.one(number, |policy, wants| {
-            policy.answered(look, token, answer, wants);
+            policy.answered(view, token, answer, wants);
         });
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proto::data::JobId;
 use serde_json::{Map, Value};
 
-use super::{Asked, Look, Points, Policy, Step, Wants, value_of};
+use super::{Asked, Points, Policy, Step, View, Wants, value_of};
 use crate::job::Job;
 
 /// The policy.
@@ -33,7 +33,7 @@ impl Policy for BeginTime {
 
     fn depend(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         Asked { job, .. }: Asked<'_>,
         dependency: &Map<String, Value>,
         wants: &mut Wants,
@@ -52,37 +52,37 @@ impl Policy for BeginTime {
         wants.add_dependency(job.id, &description);
         self.waits
             .extend(read(&description).map(|bits| (bits, job.id)));
-        self.wake(look, wants);
+        self.wake(view, wants);
         Ok(())
     }
 
-    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, _: &mut Wants) {
+    fn event(&mut self, _: &View<'_>, job: &Job, step: &Step<'_>, _: &mut Wants) {
         if step.gives_up_waiting() {
             self.forget(job);
         }
     }
 
-    fn gone(&mut self, _: &Look<'_>, job: &Job, _: &mut Wants) {
+    fn gone(&mut self, _: &View<'_>, job: &Job, _: &mut Wants) {
         self.forget(job);
     }
 
-    fn woken(&mut self, look: &Look<'_>, wants: &mut Wants) {
+    fn woken(&mut self, view: &View<'_>, wants: &mut Wants) {
         while let Some((bits, id)) = self.waits.first()
-            && f64::from_bits(*bits) <= look.now.wall
+            && f64::from_bits(*bits) <= view.now.wall
         {
             wants.remove_dependency(*id, &describe(f64::from_bits(*bits)));
             self.waits.pop_first();
         }
-        self.wake(look, wants);
+        self.wake(view, wants);
     }
 }
 
 impl BeginTime {
     /// Wants to be woken for the first of the times.
-    fn wake(&self, look: &Look<'_>, wants: &mut Wants) {
+    fn wake(&self, view: &View<'_>, wants: &mut Wants) {
         if let Some((bits, _)) = self.waits.first() {
             let at = f64::from_bits(*bits);
-            wants.wake(at.min(look.now.wall + LOOK_AT_CLOCK));
+            wants.wake(at.min(view.now.wall + LOOK_AT_CLOCK));
         }
     }
 

@@ -1,8 +1,9 @@
-//! `limit-active`: how many jobs a user may have at a time (`[job-manager.limit-active]`). Beyond
-//! `max-active` a job is refused; beyond `max-running` it waits for another one of its user's to
-//! end, after all that came before it. Jobs count as running from when they wait for nothing but
-//! resources: one that waits for another job or for a time takes no other's place meanwhile, and
-//! is counted, or waits here, once it has waited for everything else.
+//! `limit-active`: limits the number of jobs a user may have at a time
+//! (`[job-manager.limit-active]`). Beyond `max-active` a job is refused; beyond `max-running` it
+//! waits for another one of its user's to end, after all that came before it. Jobs count as
+//! running from when they wait for nothing but resources: one that waits for another job or for a
+//! time takes no other's place meanwhile, and is counted, or waits here, once it has waited for
+//! everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use proto::data::JobId;
 use proto::data::job::State;
 use serde_json::{Map, Value, json};
 
-use super::{Asked, Look, Points, Policy, Step, Wants};
+use super::{Asked, Points, Policy, Step, View, Wants};
 use crate::job::Job;
 
 /// The policy.
@@ -67,7 +68,7 @@ impl Policy for LimitActive {
         Ok(())
     }
 
-    fn configured(&mut self, _: &Look<'_>, wants: &mut Wants) {
+    fn configured(&mut self, _: &View<'_>, wants: &mut Wants) {
         for user in self.users.values_mut() {
             user.let_run(self.max_running, wants);
         }
@@ -75,7 +76,7 @@ impl Policy for LimitActive {
 
     fn create(
         &mut self,
-        _: &Look<'_>,
+        _: &View<'_>,
         Asked { job, .. }: Asked<'_>,
         _: &mut Wants,
     ) -> Result<(), String> {
@@ -96,7 +97,7 @@ impl Policy for LimitActive {
         Ok(())
     }
 
-    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+    fn event(&mut self, _: &View<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         let user = self.users.entry(job.life.userid).or_default();
         if step.to != State::Depend {
             user.waits.remove(&job.id);
@@ -114,7 +115,7 @@ impl Policy for LimitActive {
         }
     }
 
-    fn gone(&mut self, _: &Look<'_>, job: &Job, wants: &mut Wants) {
+    fn gone(&mut self, _: &View<'_>, job: &Job, wants: &mut Wants) {
         let Some(user) = self.users.get_mut(&job.life.userid) else {
             return;
         };
@@ -127,7 +128,7 @@ impl Policy for LimitActive {
         }
     }
 
-    fn query(&self, _: &Look<'_>) -> Map<String, Value> {
+    fn query(&self, _: &View<'_>) -> Map<String, Value> {
         let told = self.users.iter().map(|(userid, user)| {
             let told = json!({
                 "active": user.active.len(),

@@ -2,7 +2,7 @@
 
 use proto::data::Fsd;
 
-use super::{Asked, Look, Points, Policy, Wants, for_queue};
+use super::{Asked, Points, Policy, View, Wants, for_queue};
 
 /// The policy.
 pub struct LimitDuration;
@@ -21,11 +21,11 @@ impl Policy for LimitDuration {
 
     fn validate(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         Asked { jobspec, .. }: Asked<'_>,
         _: &mut Wants,
     ) -> Result<(), String> {
-        let limits = look.queues.conf().limits(jobspec.queue());
+        let limits = view.queues.conf().limits(jobspec.queue());
         let Some(limit) = limits.duration_max() else {
             return Ok(());
         };

@@ -1,6 +1,7 @@
-//! `.limit-job-size`: how many nodes, cores and GPUs a job may ask for (protocol/25 section 3).
+//! `.limit-job-size`: limits the number of nodes, cores and GPUs of a job (protocol/25 section
+//! 3).
 
-use super::{Asked, Look, Points, Policy, Wants, for_queue};
+use super::{Asked, Points, Policy, View, Wants, for_queue};
 
 /// The policy.
 pub struct LimitJobSize;
@@ -16,11 +17,11 @@ impl Policy for LimitJobSize {
 
     fn validate(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         Asked { jobspec, .. }: Asked<'_>,
         _: &mut Wants,
     ) -> Result<(), String> {
-        let queues = look.queues.conf();
+        let queues = view.queues.conf();
         if !queues.count_jobs() {
             return Ok(());
         }

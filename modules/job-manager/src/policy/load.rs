@@ -12,7 +12,7 @@ use super::{
 };
 use crate::limits::POLICIES_MAX;
 
-/// Those that are there when a site wants them, by name.
+/// Policies that a site can load, by name.
 const LOADABLE: &[(&str, Make)] = &[
     ("alloc-bypass", || Box::new(alloc_bypass::AllocBypass)),
     ("alloc-check", || Box::<alloc_check::AllocCheck>::default()),
@@ -38,7 +38,7 @@ const TABLES: [(&str, &str); 4] = [
 /// Attributes of a job's system, and the policy that each is for.
 const ATTRIBUTES: [(&str, &str); 1] = [("alloc-bypass", "alloc-bypass")];
 
-/// A name without what a shared object of that name has besides.
+/// A name without the suffix of a shared object.
 fn bare(name: &str) -> &str {
     let file = name.rsplit('/').next().unwrap_or(name);
     file.strip_suffix(".so").unwrap_or(file)
@@ -56,8 +56,8 @@ fn make(name: &str) -> Option<Box<dyn Policy>> {
 }
 
 impl Policies {
-    /// Loads a policy behind all others, with the configuration as it is and what was said
-    /// for it alone; its number comes back.
+    /// Loads a policy behind all others, with the present configuration and its own
+    /// settings; returns its number.
     pub fn load(&mut self, name: &str, own: Option<&Value>, conf: &Object) -> Result<u64, Refusal> {
         let own = match own {
             None => &Map::new(),
@@ -115,7 +115,7 @@ impl Policies {
         }
     }
 
-    /// Does what `[job-manager] plugins` says.
+    /// Applies `[job-manager] plugins`.
     pub fn load_configured(&mut self, conf: &Object) -> Result<(), Refusal> {
         let Some(value) = keys::JOB_MANAGER_PLUGINS.value(conf) else {
             return Ok(());
@@ -130,8 +130,8 @@ impl Policies {
         Ok(())
     }
 
-    /// Says which tables of the configuration do nothing: their policy is not there, or nobody
-    /// reads them.
+    /// Warns of tables of the configuration without effect: their policy is not there, or
+    /// nobody reads them.
     pub fn warn_of_idle(&self, conf: &Object) {
         for (table, policy) in TABLES {
             let job_manager = conf.0.get("job-manager");

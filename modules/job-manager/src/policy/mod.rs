@@ -2,19 +2,19 @@
 //! itself is a [`Policy`], one file each (protocol/11 section 15 has the points at which
 //! one is called).
 //!
-//! A policy never changes the core. It looks ([`Look`]), keeps what it needs in its own
-//! struct, and says what it wants ([`Wants`]): effects as data, applied by the core once the
-//! policy has returned. So a policy needs no core in its tests, and nothing is called from
-//! within itself.
+//! A policy never changes the core. It looks ([`View`]), keeps its data in its own struct,
+//! and returns its wants ([`Wants`]): effects as data, applied by the core once the policy
+//! has returned. So a policy needs no core in its tests, and nothing is called from within
+//! itself.
 //!
 //! **To add one:** write `policy/NAME.rs` with a struct that implements [`Policy`], declare the
 //! module here, and add a line to [`registry::builtin`] (it is there from the start) or to the table
 //! in `load.rs` (`flux jobtap load` and `[job-manager] plugins` bring it). Say in
 //! [`Policy::hears`] at which points it is asked: one that it does not name costs nothing.
 //!
-//! Read on in `points.rs` (when they are asked), `look.rs` (what they are shown), `registry.rs`
-//! (which are there, in which order), `asking.rs` (asking them all), `wants.rs` (what they may want)
-//! and `apply.rs` (doing it); then in any of the others.
+//! Read on in `points.rs` (when they are asked), `view.rs` (the data that they see), `registry.rs`
+//! (the loaded ones and their order), `asking.rs` (asking them all), `wants.rs` (possible effects)
+//! and `apply.rs` (their execution); then in any of the others.
 
 pub mod after;
 mod alloc_bypass;
@@ -26,7 +26,6 @@ mod limit_active;
 mod limit_duration;
 mod limit_size;
 mod load;
-mod look;
 mod outstanding;
 mod perilog;
 mod points;
@@ -41,6 +40,7 @@ pub mod update_duration;
 mod update_queue;
 mod validate_duration;
 mod verdicts;
+mod view;
 mod wants;
 
 use std::rc::Rc;
@@ -56,18 +56,18 @@ use crate::bulk::{Outcome, Stream};
 use crate::job::Job;
 
 pub(crate) use asking::or_general;
-pub use look::{Accepted, Asked, Look, Rank, Update};
 pub(crate) use outstanding::outstanding;
 pub use points::{Points, Step};
 pub use registry::Policies;
 pub use verdicts::{Refused, Verdicts};
+pub use view::{Accepted, Asked, Rank, Update, View};
 pub use wants::{Want, Wants};
 
 /// One behaviour. Every method but the first two has a body that does nothing.
 ///
 /// An error is a sentence for the submitter; an empty one stands for a general one.
 pub trait Policy {
-    /// Its name. Those that are there from the start begin with a dot.
+    /// Name. Those that are there from the start begin with a dot.
     fn name(&self) -> &str;
 
     /// At which points it is asked.
@@ -78,7 +78,7 @@ pub trait Policy {
         &[]
     }
 
-    /// Takes over what was said for it when it was loaded.
+    /// Applies the settings given when it was loaded.
     fn set_conf(&mut self, _conf: &Map<String, Value>) -> Result<(), String> {
         Ok(())
     }
@@ -90,29 +90,29 @@ pub trait Policy {
     }
 
     /// The configuration that all have taken over is in force.
-    fn configured(&mut self, _: &Look<'_>, _: &mut Wants) {}
+    fn configured(&mut self, _: &View<'_>, _: &mut Wants) {}
 
     /// A job came to be: it was submitted, read at a restart, or there when the policy was
     /// loaded. An error rejects one that was submitted.
-    fn create(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) -> Result<(), String> {
+    fn create(&mut self, _: &View<'_>, _: Asked<'_>, _: &mut Wants) -> Result<(), String> {
         Ok(())
     }
 
     /// Validates a job to be submitted, or the jobspec after an update.
-    fn validate(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) -> Result<(), String> {
+    fn validate(&mut self, _: &View<'_>, _: Asked<'_>, _: &mut Wants) -> Result<(), String> {
         Ok(())
     }
 
     /// Validates jobs to be submitted, or a jobspec after an update, in a policy that cannot
     /// answer at once: [`Wants::verdict`] gives the answer to the question of this number,
     /// and every question needs one.
-    fn consider(&mut self, _: &Look<'_>, _ticket: u64, _: &[Rc<job_policy::Job>], _: &mut Wants) {}
+    fn consider(&mut self, _: &View<'_>, _ticket: u64, _: &[Rc<job_policy::Job>], _: &mut Wants) {}
 
     /// A job has a dependency of one of [`Policy::schemes`]: at submit, and again after a
     /// restart. Dependencies are added with [`Wants::add_dependency`].
     fn depend(
         &mut self,
-        _: &Look<'_>,
+        _: &View<'_>,
         _: Asked<'_>,
         _dependency: &Map<String, Value>,
         _: &mut Wants,
@@ -121,18 +121,18 @@ pub trait Policy {
     }
 
     /// A job was accepted and its `validate` comes next; or see [`Policy::create`].
-    fn accepted(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) {}
+    fn accepted(&mut self, _: &View<'_>, _: Asked<'_>, _: &mut Wants) {}
 
     /// An event was added to a job's log. Actions for the job's new state are done after it.
-    fn event(&mut self, _: &Look<'_>, _: &Job, _: &Step<'_>, _: &mut Wants) {}
+    fn event(&mut self, _: &View<'_>, _: &Job, _: &Step<'_>, _: &mut Wants) {}
 
     /// The priority of a job. The last policy that says one has its way; a user's hold and
     /// an owner's expedite come before all.
-    fn priority(&mut self, _: &Look<'_>, _: &Job) -> Rank {
+    fn priority(&mut self, _: &View<'_>, _: &Job) -> Rank {
         Rank::Pass
     }
 
-    /// The priority of all jobs is asked for again: what was found out may be so no more.
+    /// The priority of all jobs is asked for again: earlier results may be outdated.
     fn rank_all(&mut self) {}
 
     /// Takes other factors over, if it goes by any.
@@ -143,7 +143,7 @@ pub trait Policy {
     /// Accepts or refuses a new value of the jobspec; `None` for an unknown key.
     fn update(
         &mut self,
-        _: &Look<'_>,
+        _: &View<'_>,
         _: &Job,
         _: &Update<'_>,
     ) -> Option<Result<Accepted, String>> {
@@ -152,21 +152,21 @@ pub trait Policy {
 
     /// A job is the last time among the active ones: it is inactive now, or was rejected and is
     /// still in NEW.
-    fn gone(&mut self, _: &Look<'_>, _: &Job, _: &mut Wants) {}
+    fn gone(&mut self, _: &View<'_>, _: &Job, _: &mut Wants) {}
 
     /// An inactive job was forgotten.
     fn purged(&mut self, _: JobId) {}
 
-    /// The time has come that it wanted to be woken at, or what it wanted stored is stored.
-    fn woken(&mut self, _: &Look<'_>, _: &mut Wants) {}
+    /// The time has come that it wanted to be woken at, or its changes are stored.
+    fn woken(&mut self, _: &View<'_>, _: &mut Wants) {}
 
     /// Everything that has come at the same time was taken in.
-    fn turn_ended(&mut self, _: &Look<'_>, _: &mut Wants) {}
+    fn turn_ended(&mut self, _: &View<'_>, _: &mut Wants) {}
 
     /// The answer to a request of its own, under its own number for it.
     fn answered(
         &mut self,
-        _: &Look<'_>,
+        _: &View<'_>,
         _token: u64,
         _: Result<Option<Bytes>, Refusal>,
         _: &mut Wants,
@@ -183,13 +183,13 @@ pub trait Policy {
     fn wrote(&mut self, _token: u64, _rank: u32, _: Stream, _line: &str) {}
 
     /// A process of [`Wants::run`] has ended.
-    fn ended(&mut self, _: &Look<'_>, _token: u64, _rank: u32, _: &Outcome, _: &mut Wants) {}
+    fn ended(&mut self, _: &View<'_>, _token: u64, _rank: u32, _: &Outcome, _: &mut Wants) {}
 
-    /// It is taken out: what it owes to jobs is to be done now.
+    /// The policy is removed: its debts to jobs are to be settled now.
     fn removed(&mut self, _: &mut Wants) {}
 
     /// Data for a query of it.
-    fn query(&self, _: &Look<'_>) -> Map<String, Value> {
+    fn query(&self, _: &View<'_>) -> Map<String, Value> {
         Map::new()
     }
 }
@@ -200,7 +200,7 @@ fn for_queue(jobspec: &Jobspec) -> String {
     queue.unwrap_or_default()
 }
 
-/// The value of a dependency, or what is wrong with it.
+/// The value of a dependency, or the error in it.
 fn value_of(dependency: &Map<String, Value>) -> Result<&str, String> {
     match dependency.get("value") {
         Some(Value::String(value)) => Ok(value),

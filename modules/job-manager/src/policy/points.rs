@@ -73,7 +73,7 @@ impl Step<'_> {
         self.from == State::Depend && self.to == State::Cleanup
     }
 
-    /// At which points it is heard.
+    /// The points at which it is called.
     pub(super) fn points(&self) -> Points {
         let mut points = Points::EVENT;
         if self.from != self.to {

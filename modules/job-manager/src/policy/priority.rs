@@ -2,7 +2,7 @@
 
 use proto::data::job::Priority;
 
-use super::{Look, Points, Policy, Rank};
+use super::{Points, Policy, Rank, View};
 use crate::job::Job;
 
 /// The policy.
@@ -17,7 +17,7 @@ impl Policy for PriorityDefault {
         Points::PRIORITY
     }
 
-    fn priority(&mut self, _: &Look<'_>, job: &Job) -> Rank {
+    fn priority(&mut self, _: &View<'_>, job: &Job) -> Rank {
         Rank::Is(Priority(job.life.urgency.get().into()))
     }
 }

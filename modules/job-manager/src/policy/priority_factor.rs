@@ -1,5 +1,6 @@
-//! `priority-factor`: the priority of a job is its urgency and what its user and its bank have
-//! (`[job-manager.priority-factor]`). A bank is what `attributes.system.bank` names.
+//! `priority-factor`: the priority of a job is the sum of its urgency and the factors of its
+//! user and its bank (`[job-manager.priority-factor]`). The bank of a job is named by
+//! `attributes.system.bank`.
 //!
 //! A job of a user or a bank that is not in the tables has no priority, and waits until it is.
 
@@ -12,7 +13,7 @@ use proto::data::job::Priority;
 use proto::job_manager::UpdateFactors;
 use serde_json::{Map, Value, json};
 
-use super::{Look, Points, Policy, Rank, Want, Wants};
+use super::{Points, Policy, Rank, View, Want, Wants};
 use crate::job::Job;
 use crate::limits::FACTORS_MAX;
 
@@ -46,11 +47,11 @@ impl Policy for PriorityFactor {
         Ok(())
     }
 
-    fn configured(&mut self, _: &Look<'_>, wants: &mut Wants) {
+    fn configured(&mut self, _: &View<'_>, wants: &mut Wants) {
         wants.push(Want::RankAll);
     }
 
-    fn priority(&mut self, _: &Look<'_>, job: &Job) -> Rank {
+    fn priority(&mut self, _: &View<'_>, job: &Job) -> Rank {
         let of = |table: &Table, name: &str| table.get(name).or(table.get(DEFAULT)).copied();
         let user = of(&self.users, &job.life.userid.to_string());
         let bank = match bank(job) {
@@ -79,7 +80,7 @@ impl Policy for PriorityFactor {
         }))
     }
 
-    fn query(&self, _: &Look<'_>) -> Map<String, Value> {
+    fn query(&self, _: &View<'_>) -> Map<String, Value> {
         Map::from_iter([
             ("users".to_owned(), json!(self.users)),
             ("banks".to_owned(), json!(self.banks)),

@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 
 use super::wants::{Want, Wants};
 use super::{
-    Asked, Look, Points, Policy, Step, after, begin_time, limit_duration, limit_size, priority,
+    Asked, Points, Policy, Step, View, after, begin_time, limit_duration, limit_size, priority,
     singleton, update_duration, update_queue, validate_duration,
 };
 
 /// Constructor of a policy.
 pub type Make = fn() -> Box<dyn Policy>;
 
-/// Those that are there from the start, in order.
+/// Policies that are there from the start, in order.
 pub fn builtin() -> Vec<Make> {
     vec![
         || Box::new(priority::PriorityDefault),
@@ -49,7 +49,7 @@ impl Policy for Listed {
 
 /// One policy.
 pub(super) struct Loaded {
-    /// Never given again: what a policy that was removed still wants finds nobody.
+    /// Never given again: the wants of a policy that was removed then find none.
     pub(super) number: u64,
     hears: Points,
     pub(super) policy: Box<dyn Policy>,
@@ -97,7 +97,7 @@ impl Policies {
         self.numbered
     }
 
-    /// Their names, in order.
+    /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.loaded.iter().map(|loaded| loaded.policy.name())
     }
@@ -119,24 +119,24 @@ impl Policies {
     }
 
     /// Query data of the policy of this name, behind its name.
-    pub fn query(&self, look: &Look<'_>, name: &str) -> Option<(String, Map<String, Value>)> {
+    pub fn query(&self, view: &View<'_>, name: &str) -> Option<(String, Map<String, Value>)> {
         let name = name.strip_suffix(".so").unwrap_or(name);
         let loaded = self.loaded.iter().find(|it| it.policy.name() == name)?;
-        Some((name.to_owned(), loaded.policy.query(look)))
+        Some((name.to_owned(), loaded.policy.query(view)))
     }
 
-    /// Tells one of a job that was there before it.
+    /// Notifies a policy of a job that was there before it.
     pub(super) fn introduce(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         number: u64,
         asked: Asked<'_>,
     ) -> Vec<String> {
         let mut failures = Vec::new();
         self.one(number, |policy, wants| {
             // It was accepted once.
-            let _ = policy.create(look, asked, wants);
-            policy.accepted(look, asked, wants);
+            let _ = policy.create(view, asked, wants);
+            policy.accepted(view, asked, wants);
             if asked.job.life.state != State::Depend {
                 return;
             }
@@ -144,7 +144,7 @@ impl Policies {
                 let scheme = dependency.get("scheme").and_then(Value::as_str);
                 let is_its = scheme.is_some_and(|scheme| policy.schemes().contains(&scheme));
                 if let (true, Some(dependency)) = (is_its, dependency.as_object()) {
-                    let taken = policy.depend(look, asked, dependency, wants);
+                    let taken = policy.depend(view, asked, dependency, wants);
                     failures.extend(taken.err());
                 }
             }
@@ -154,7 +154,7 @@ impl Policies {
                     from: State::New,
                     to: State::Depend,
                 };
-                policy.event(look, asked.job, &step, wants);
+                policy.event(view, asked.job, &step, wants);
             }
         });
         failures
@@ -166,16 +166,16 @@ impl Policies {
     }
 
     /// True if any is called at any of `points`.
-    pub fn hear(&self, points: Points) -> bool {
+    pub fn any_at(&self, points: Points) -> bool {
         self.heard.meets(points)
     }
 
     /// True if any is called for this event.
-    pub fn hear_step(&self, step: &Step<'_>) -> bool {
-        self.hear(step.points())
+    pub fn receive_step(&self, step: &Step<'_>) -> bool {
+        self.any_at(step.points())
     }
 
-    /// Asks each that hears any of `points`, in order.
+    /// Asks each that is called for any of `points`, in order.
     pub(super) fn each(
         &mut self,
         points: Points,

@@ -1,6 +1,6 @@
-//! Telling policies of jobs that were there before them: those of a restart
-//! (protocol/25 section 1.5). All jobs are told first and only then what they depend on, by
-//! id: a policy that counts jobs has counted all of them.
+//! Telling policies of jobs that were there before them: those of a restart (protocol/25
+//! section 1.5). All jobs are sent first and only then their dependencies, by id: a policy
+//! that counts jobs has counted all of them.
 
 use node::Cx;
 use proto::data::job::{State, WaitStatus};
@@ -15,16 +15,16 @@ use crate::JobManager;
 const SIGKILL: i32 = 9;
 
 impl JobManager {
-    /// Tells all policies of all active jobs.
-    pub(crate) fn tell_policies(&mut self, cx: &mut Cx<Self>) {
+    /// Notifies all policies of all active jobs.
+    pub(crate) fn notify_policies(&mut self, cx: &mut Cx<Self>) {
         let active: Vec<JobId> = self.jobs.all_active().map(|job| job.id).collect();
-        if self.policies.hear(Points::CREATE | Points::ACCEPTED) {
+        if self.policies.any_at(Points::CREATE | Points::ACCEPTED) {
             for id in &active {
-                self.tell_of_job(cx, *id);
+                self.report_job(cx, *id);
             }
         }
         for id in &active {
-            self.tell_of_dependencies(cx, *id);
+            self.report_dependencies(cx, *id);
         }
         self.end_lost_perilogs(&active);
         // It may have changed while nobody was there to be told.
@@ -64,9 +64,9 @@ impl JobManager {
         }
     }
 
-    fn tell_of_job(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        self.ask_policies(cx, |policies, look| {
-            let Some(job) = look.jobs.active(id) else {
+    fn report_job(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        self.ask_policies(cx, |policies, view| {
+            let Some(job) = view.jobs.active(id) else {
                 return;
             };
             let Ok(jobspec) = Jobspec::decode(job.jobspec().as_str()) else {
@@ -77,19 +77,19 @@ impl JobManager {
                 jobspec: &jobspec,
             };
             // It was accepted once.
-            let _ = policies.create(look, asked);
-            policies.accepted(look, asked);
+            let _ = policies.create(view, asked);
+            policies.accepted(view, asked);
         });
     }
 
-    /// Tells a policy that was loaded just now of all active jobs.
+    /// Notifies a policy that was loaded just now of all active jobs.
     pub(crate) fn introduce(&mut self, cx: &mut Cx<Self>, number: u64) {
         let active: Vec<JobId> = self.jobs.all_active().map(|job| job.id).collect();
         for id in active {
-            let failures = self.ask_policies(cx, |policies, look| {
-                let job = look.jobs.active(id)?;
+            let failures = self.ask_policies(cx, |policies, view| {
+                let job = view.jobs.active(id)?;
                 let jobspec = &Jobspec::decode(job.jobspec().as_str()).ok()?;
-                Some(policies.introduce(look, number, Asked { job, jobspec }))
+                Some(policies.introduce(view, number, Asked { job, jobspec }))
             });
             for text in failures.unwrap_or_default() {
                 self.note_failure(id, &text);
@@ -103,7 +103,7 @@ impl JobManager {
         wants.raise(id, "dependency", 4, may_be_stuck(text));
     }
 
-    fn tell_of_dependencies(&mut self, cx: &mut Cx<Self>, id: JobId) {
+    fn report_dependencies(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.active(id) else {
             return;
         };
@@ -116,15 +116,15 @@ impl JobManager {
             return;
         };
         for (n, dependency) in jobspec.dependencies().iter().enumerate() {
-            let taken = self.ask_policies(cx, |policies, look| {
-                let Some(job) = look.jobs.active(id) else {
+            let taken = self.ask_policies(cx, |policies, view| {
+                let Some(job) = view.jobs.active(id) else {
                     return Ok(());
                 };
                 let asked = Asked {
                     job,
                     jobspec: &jobspec,
                 };
-                policies.depend(look, asked, n, dependency)
+                policies.depend(view, asked, n, dependency)
             });
             if let Err(text) = taken {
                 self.note_failure(id, &text);

@@ -8,7 +8,7 @@ use proto::data::JobId;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
-use super::{Asked, Look, Points, Policy, Step, Wants};
+use super::{Asked, Points, Policy, Step, View, Wants};
 use crate::job::Job;
 use crate::limits::SINGLETON_KEY_BYTES_MAX;
 
@@ -26,13 +26,13 @@ pub struct DependencySingleton {
 #[derive(Default)]
 struct Key {
     count: usize,
-    /// Those that wait, first come first.
+    /// Jobs that wait, first come first.
     waits: BTreeMap<u64, JobId>,
 }
 
 struct Named {
     key: Rc<str>,
-    /// Its place among those that wait.
+    /// The place among those that wait.
     place: Option<u64>,
 }
 
@@ -53,7 +53,7 @@ impl Policy for DependencySingleton {
 
     fn create(
         &mut self,
-        _: &Look<'_>,
+        _: &View<'_>,
         Asked { job, jobspec }: Asked<'_>,
         _: &mut Wants,
     ) -> Result<(), String> {
@@ -75,7 +75,7 @@ impl Policy for DependencySingleton {
 
     fn depend(
         &mut self,
-        _: &Look<'_>,
+        _: &View<'_>,
         Asked { job, jobspec }: Asked<'_>,
         _: &Map<String, Value>,
         wants: &mut Wants,
@@ -105,13 +105,13 @@ impl Policy for DependencySingleton {
         Ok(())
     }
 
-    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+    fn event(&mut self, _: &View<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         if step.gives_up_waiting() {
             self.wait_no_more(job.id, wants);
         }
     }
 
-    fn gone(&mut self, _: &Look<'_>, job: &Job, wants: &mut Wants) {
+    fn gone(&mut self, _: &View<'_>, job: &Job, wants: &mut Wants) {
         self.wait_no_more(job.id, wants);
         let Some(Named { key: name, .. }) = self.named.remove(&job.id) else {
             return;
@@ -125,7 +125,7 @@ impl Policy for DependencySingleton {
         }
     }
 
-    fn query(&self, _: &Look<'_>) -> Map<String, Value> {
+    fn query(&self, _: &View<'_>) -> Map<String, Value> {
         let told = self.keys.iter().map(|(name, key)| {
             let singletons: Vec<&JobId> = key.waits.values().collect();
             let told = json!({"count": key.count, "singletons": singletons});

@@ -4,7 +4,7 @@
 use proto::data::job::{State, Urgency};
 use proto::job_manager::JobEvent;
 
-use super::{Look, Points, Policy, Step, Wants};
+use super::{Points, Policy, Step, View, Wants};
 use crate::job::Job;
 
 /// The policy.
@@ -19,10 +19,10 @@ impl Policy for SubmitHold {
         Points::STATE
     }
 
-    fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+    fn event(&mut self, view: &View<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         if step.is_into(State::Depend) && job.life.urgency != Urgency::HOLD {
             let hold = JobEvent::Urgency {
-                userid: look.owner,
+                userid: view.owner,
                 urgency: Urgency::HOLD,
             };
             wants.post(job.id, hold);

@@ -6,7 +6,7 @@ use proto::data::job::State;
 use proto::data::limits::JOBSPEC_DURATION_S_MAX;
 use serde_json::{Map, Value};
 
-use super::{Accepted, Look, Points, Policy, Update};
+use super::{Accepted, Points, Policy, Update, View};
 use crate::job::Job;
 
 /// The value that it looks after.
@@ -40,11 +40,11 @@ impl Policy for UpdateDuration {
 
     fn update(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         job: &Job,
         update: &Update<'_>,
     ) -> Option<Result<Accepted, String>> {
-        (update.key == DURATION).then(|| self.check(look.now.wall, job, update))
+        (update.key == DURATION).then(|| self.check(view.now.wall, job, update))
     }
 }
 

@@ -7,7 +7,7 @@ use proto::data::job::State;
 use proto::job_manager::QueueError;
 use serde_json::{Map, Value, json};
 
-use super::{Accepted, Look, Points, Policy, Update};
+use super::{Accepted, Points, Policy, Update, View};
 use crate::job::Job;
 use crate::queue::{QueueId, Queues};
 
@@ -30,11 +30,11 @@ impl Policy for UpdateQueue {
 
     fn update(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         job: &Job,
         update: &Update<'_>,
     ) -> Option<Result<Accepted, String>> {
-        (update.key == QUEUE).then(|| move_to(look.queues, job, update.value))
+        (update.key == QUEUE).then(|| move_to(view.queues, job, update.value))
     }
 }
 

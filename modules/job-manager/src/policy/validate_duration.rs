@@ -1,10 +1,10 @@
-//! `.validate-duration`: no job is longer than what is left of the instance (protocol/25
-//! section 3).
+//! `.validate-duration`: no job is longer than the rest of the instance's time
+//! (protocol/25 section 3).
 
 use proto::data::Fsd;
 
 use super::limit_duration::DIGITS;
-use super::{Asked, Look, Points, Policy, Wants};
+use super::{Asked, Points, Policy, View, Wants};
 
 /// The policy.
 pub struct ValidateDuration;
@@ -20,15 +20,15 @@ impl Policy for ValidateDuration {
 
     fn validate(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         Asked { jobspec, .. }: Asked<'_>,
         _: &mut Wants,
     ) -> Result<(), String> {
         let duration = jobspec.duration();
-        if look.expiration <= 0.0 || duration <= 0.0 {
+        if view.expiration <= 0.0 || duration <= 0.0 {
             return Ok(());
         }
-        let left = look.expiration - look.now.wall;
+        let left = view.expiration - view.now.wall;
         if duration <= left {
             return Ok(());
         }

@@ -1,5 +1,5 @@
-//! Jobs about which policies are asked that answer later: what is done with the jobs when all
-//! policies have said which of them they refuse.
+//! Jobs about which policies are asked that answer later: the steps for these jobs when all
+//! policies have answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -34,7 +34,7 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
-    /// Takes in what one policy says; what follows from it if it was the last one.
+    /// Receives the answer of one policy; returns the effects if it was the last one.
     fn take(
         &mut self,
         ticket: u64,
@@ -60,7 +60,7 @@ impl Verdicts {
 }
 
 impl JobManager {
-    /// Asks policies that answer later about jobs, and goes on in `then` with what they refuse.
+    /// Asks policies that answer later about jobs, and goes on in `then` with the refused ones.
     pub(crate) fn consider(
         &mut self,
         cx: &mut Cx<Self>,
@@ -70,7 +70,7 @@ impl JobManager {
         self.verdicts.asked += 1;
         let ticket = self.verdicts.asked;
         let waits_for =
-            self.ask_policies(cx, |policies, look| policies.consider(look, ticket, jobs));
+            self.ask_policies(cx, |policies, view| policies.consider(view, ticket, jobs));
         if waits_for.is_empty() {
             return then(self, cx, Refused::new());
         }
@@ -83,16 +83,16 @@ impl JobManager {
         self.apply_wants(cx);
     }
 
-    /// Lets policies ask about what has gathered.
+    /// Lets policies ask about the gathered jobs.
     pub(crate) fn end_turn(&mut self, cx: &mut Cx<Self>) {
-        if self.policies.hear(Points::TURN) {
+        if self.policies.any_at(Points::TURN) {
             self.ask_policies(cx, Policies::turn_ended);
             self.run(cx);
         }
     }
 
     /// A policy has answered.
-    pub(crate) fn take_verdict(
+    pub(crate) fn receive_verdict(
         &mut self,
         cx: &mut Cx<Self>,
         ticket: u64,

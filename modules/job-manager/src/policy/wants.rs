@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::JobManager;
 
-/// Does what no other want says.
+/// An effect that no other want has.
 pub type Act = Box<dyn FnOnce(&mut JobManager, &mut Cx<JobManager>)>;
 
 /// One effect.
@@ -26,14 +26,14 @@ pub enum Want {
     Raise {
         /// On which job.
         id: JobId,
-        /// Its type.
+        /// Type.
         kind: &'static str,
         /// 0 ends the job.
         severity: i64,
         /// Note.
         note: String,
     },
-    /// Merge notes into those of the job and tell listeners.
+    /// Merge notes into those of the job and notify listeners.
     Annotate(JobId, Map<String, Value>),
     /// Give the job these resources, as R, without a scheduler.
     Bypass(JobId, RawJson),
@@ -43,7 +43,7 @@ pub enum Want {
     RankAll,
     /// Wake the policy at this time, in seconds since the epoch; in place of any earlier wish.
     Wake(f64),
-    /// Wake the policy once what was said so far is stored.
+    /// Wake the policy once its changes so far are stored.
     WakeWhenStored,
     /// Ask a service; the answer comes under the policy's own number.
     Ask {
@@ -51,17 +51,17 @@ pub enum Want {
         topic: String,
         /// Encoded request.
         payload: Bytes,
-        /// Its number for it.
+        /// Number for it.
         token: u64,
     },
-    /// Hear no more of what was asked under this number.
+    /// Drop the answers to the request under this number.
     ForgetAsk(u64),
     /// Answer the question of this number: the jobs that are refused, and why.
     Verdict(u64, Vec<(JobId, String)>),
-    /// Run a command on some ranks once what was said so far is stored; its lines and ends come
+    /// Run a command on some ranks once the changes so far are stored; its lines and ends come
     /// under the policy's own number.
     Run {
-        /// Its number for it.
+        /// Number for it.
         token: u64,
         /// The command and its arguments.
         command: Vec<String>,
@@ -70,9 +70,9 @@ pub enum Want {
         /// The ranks.
         ranks: IdSet,
     },
-    /// Send a signal to what runs under this number.
+    /// Send a signal to the processes under this number.
     SignalRun(u64, i32),
-    /// Kill what runs under this number, and tell nothing more of it.
+    /// Kill the processes under this number, and send no more news of them.
     ForgetRun(u64),
     /// Do this.
     Act(Act),
@@ -128,7 +128,7 @@ impl Wants {
         });
     }
 
-    /// Wants to hear no more of what it asked.
+    /// Wants no more answers to its request.
     pub fn forget_ask(&mut self, token: u64) {
         self.push(Want::ForgetAsk(token));
     }
@@ -154,12 +154,12 @@ impl Wants {
         });
     }
 
-    /// Wants what it runs to get a signal.
+    /// Wants a signal sent to its processes.
     pub fn signal_run(&mut self, token: u64, signum: i32) {
         self.push(Want::SignalRun(token, signum));
     }
 
-    /// Wants to hear no more of what it runs.
+    /// Wants no more news of its processes.
     pub fn forget_run(&mut self, token: u64) {
         self.push(Want::ForgetRun(token));
     }
@@ -169,7 +169,7 @@ impl Wants {
         self.push(Want::Wake(at));
     }
 
-    /// Wants to be woken once what was said so far is stored.
+    /// Wants to be woken once its changes so far are stored.
     pub fn wake_when_stored(&mut self) {
         self.push(Want::WakeWhenStored);
     }

@@ -68,9 +68,9 @@ impl Default for Queues {
 }
 
 impl Queues {
-    /// Takes over the configuration. Queues that stay keep what was said of them, new ones are
-    /// stopped, and the anonymous one is there when there are no others. True if a queue was
-    /// removed: its saved state must not be found by a later one of its name.
+    /// Takes over the configuration. Queues that stay keep their state, new ones are stopped,
+    /// and the anonymous one is there when there are no others. True if a queue was removed:
+    /// its saved state must not be found by a later one of its name.
     pub fn configure(&mut self, conf: config::Queues) -> bool {
         let mut has_gone = false;
         for name in conf.named.keys() {
@@ -204,7 +204,7 @@ impl Queues {
         is_started(id) && self.parent(id).is_none_or(is_started)
     }
 
-    /// The state of a queue as it is told.
+    /// The state of a queue as clients see it.
     pub fn state(&self, id: QueueId, scheduler_is_there: bool) -> Option<QueueState> {
         let queue = self.get(id)?;
         let parent = self.parent(id).and_then(|parent| self.name(parent));
@@ -227,7 +227,7 @@ impl Queues {
         })
     }
 
-    /// Their state for the checkpoint.
+    /// State for the checkpoint.
     pub fn checkpoint(&self) -> Vec<CheckpointQueue> {
         let all = self.known.iter().enumerate();
         let there = all.filter_map(|(n, known)| {
@@ -237,7 +237,7 @@ impl Queues {
         there.collect()
     }
 
-    /// Takes over what a checkpoint says of queues that are configured.
+    /// Restores the state in a checkpoint of queues that are configured.
     pub fn restore(&mut self, entries: &[CheckpointQueue], stops_on_restart: bool) -> bool {
         let mut has_gone = false;
         for entry in entries {

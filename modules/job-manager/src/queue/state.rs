@@ -8,9 +8,9 @@ const STOPPED_ON_RESTART: &str = "Automatically stopped due to restart";
 /// One queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// It takes jobs.
+    /// The queue accepts jobs.
     pub enable: bool,
-    /// It runs them, as far as it is up to the queue.
+    /// The queue runs its jobs, unless its parent holds them back.
     pub start: bool,
     /// Reason for not accepting jobs.
     pub disable_reason: Option<String>,
@@ -50,7 +50,7 @@ impl Queue {
         };
     }
 
-    /// Its state for the checkpoint.
+    /// State for the checkpoint.
     pub fn checkpoint(&self, name: Option<&str>) -> CheckpointQueue {
         let (start, stop_reason) = match &self.kept_start {
             Some(kept) => kept.clone(),

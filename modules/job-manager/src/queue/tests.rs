@@ -1,7 +1,8 @@
 use super::*;
 
-/// Plays commands on queues, and shows what they are then. `conf` configures queues, each
-/// with `<PARENT` if it has one; `-` stands for the anonymous queue and for no reason.
+/// Plays commands on queues, and shows the resulting states. `conf` configures queues,
+/// each with `<PARENT` if it has one; `-` stands for the anonymous queue and for no
+/// reason.
 fn check(commands: &[&str], expect: &[&str]) {
     let mut queues = Queues::default();
     let mut kept = Vec::new();

@@ -1,9 +1,9 @@
-//! The start (protocol/11 section 14). The job log tells which jobs there are and what the
-//! inactive ones were; only active jobs are read from their own keys. Without a job log,
-//! or with a damaged one, every job is, and the job log is written again. A job that does
-//! not replay is set aside, never dropped.
+//! The start (protocol/11 section 14). The job log has all jobs and the rows of the
+//! inactive ones; only active jobs are read from their own keys. Without a job log, or
+//! with a damaged one, every job is, and the job log is written again. A job that does not
+//! replay is set aside, never dropped.
 //!
-//! An empty commit comes first: what an earlier job manager had sent off is applied
+//! An empty commit comes first: commits that an earlier job manager had sent are applied
 //! then, and everything is read from the version that it made; or from the current one,
 //! where nothing can be committed for now.
 
@@ -53,7 +53,7 @@ enum Task {
 enum Step {
     /// Finding out whether there is a job log.
     #[default]
-    Look,
+    View,
     /// Finding out which segments it has.
     List,
     /// Reading it.
@@ -159,19 +159,19 @@ impl JobManager {
         }
     }
 
-    /// A step is done; says whether there is another.
+    /// A step is done; returns true if there is another.
     fn next_step(&mut self) -> bool {
         let Some(replay) = &mut self.replay else {
             return false;
         };
         match replay.step {
-            Step::Look if replay.trusts_log() => {
+            Step::View if replay.trusts_log() => {
                 replay.step = Step::List;
                 replay
                     .tasks
                     .push(Task::Segments(SEGMENTS_KEY.to_owned(), 0));
             }
-            Step::Look => replay.begin_walk(),
+            Step::View => replay.begin_walk(),
             Step::List if replay.log.missing().is_some() => {
                 let missing = replay.log.missing().unwrap_or_default();
                 self.damaged(&segment_key(missing), "it is missing");
@@ -345,7 +345,7 @@ impl JobManager {
         let purged = purged.unwrap_or_default();
         self.stamps.note(self.jobs.last_timestamp().max(purged));
         self.journal.begin(self.stamps.last(), purged);
-        self.tell_policies(cx);
+        self.notify_policies(cx);
         self.find_early(cx);
         let active: Vec<JobId> = self.jobs.all_active().map(|job| job.id).collect();
         for id in active {

@@ -34,7 +34,7 @@ impl Fetched {
         self.values.len() + self.missing == KEYS.len() || self.broken.is_some()
     }
 
-    /// The job, `None` if it was submitted and not taken: nobody was told that it was.
+    /// The job, `None` if it was submitted and not taken: its submitter received no id.
     pub fn job(&self, id: JobId) -> Option<Result<Job, String>> {
         match (&self.broken, self.values.get("eventlog")) {
             (Some(error), _) => Some(Err(error.to_string())),
@@ -44,7 +44,7 @@ impl Fetched {
     }
 }
 
-/// Makes a job of what the KVS has of it, or says why not.
+/// Makes a job from its keys in the KVS, or returns the error.
 fn read_job(id: JobId, log: &Bytes, values: &BTreeMap<&str, Bytes>) -> Result<Job, String> {
     let text = |name: &str| -> Option<RawJson> {
         let text = std::str::from_utf8(values.get(name)?).ok()?;

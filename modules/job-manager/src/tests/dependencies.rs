@@ -385,7 +385,7 @@ fn count(stage: &mut Stage, event: &str) -> usize {
         .count()
 }
 
-/// Job 1 ends with ten jobs that wait for it, and `event` is what they get of that. They get
+/// Job 1 ends with ten jobs that wait for it, and `event` is their resulting event. They get
 /// it in slices, and between two of them others are answered.
 fn check_slices(scheme: &str, end: &str, event: &str) {
     let mut stage = stage();

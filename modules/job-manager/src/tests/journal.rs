@@ -1,5 +1,5 @@
 //! A consumer that follows the journal by number. It is killed again and again, stalls, and
-//! outlives job managers; what it knows in the end is what the KVS has.
+//! outlives job managers; in the end it knows the state in the KVS.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ fn names(record: &Value) -> Vec<String> {
     events.iter().map(name).collect()
 }
 
-/// A program that keeps what it was told, and where it is.
+/// A program that keeps the news that it receives, and its position.
 #[derive(Default)]
 struct Consumer {
     tag: u32,
@@ -128,7 +128,7 @@ fn stored(stage: &mut Stage) -> BTreeMap<u64, Vec<String>> {
     jobs
 }
 
-/// A job manager, a consumer, and what happens to them.
+/// A job manager, a consumer, and their fate.
 struct Play {
     stage: Stage,
     consumer: Consumer,

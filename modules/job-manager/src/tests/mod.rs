@@ -1,6 +1,6 @@
 //! Conversations with the job manager, as text (`transcripts/*.txt`): a command, a line of
-//! dashes, what was said, an empty line. `UPDATE=1 cargo test -p job-manager` writes what
-//! was said; the diff is read.
+//! dashes, the output, an empty line. `UPDATE=1 cargo test -p job-manager` writes the
+//! output; the diff is read.
 
 mod dependencies;
 mod journal;
@@ -76,8 +76,8 @@ node::transcripts! {
     whoever_waits_is_told_of_the_end = "end",
 }
 
-/// The KVS is removed while a job manager reads it, after any number of lookups: what cannot be
-/// read then is not forgotten, and nothing is decided without it.
+/// The KVS is removed while a job manager reads it, after any number of lookups: unread jobs
+/// are not forgotten, and nothing is decided without it.
 #[test]
 fn a_start_ends_with_the_kvs_and_forgets_no_job() {
     let mut stage = Stage::new();
@@ -102,8 +102,8 @@ fn a_start_ends_with_the_kvs_and_forgets_no_job() {
     }
 }
 
-/// A job manager that is asked to end before it has read what is stored writes nothing in its
-/// place: it knows of no job and no queue that was closed.
+/// A job manager that is asked to end before it has read the stored state does not overwrite
+/// it: it knows of no job and no queue that was closed.
 #[test]
 fn nothing_is_stored_before_what_is_stored_was_read() {
     let mut probe = Probe::<JobManager>::start(stage::log(None), &[], "{}").expect("it starts");
@@ -116,8 +116,8 @@ fn nothing_is_stored_before_what_is_stored_was_read() {
     assert_eq!(probe.said(), [""; 0]);
 }
 
-/// The operator is told that a configuration is in force while a job manager is still at its start:
-/// it does not let jobs go by the one before.
+/// The operator is answered that a configuration is in force while a job manager is still at its
+/// start: it does not let jobs go by the one before.
 #[test]
 fn a_start_goes_by_the_last_configuration() {
     let mut probe = Probe::<JobManager>::start(stage::log(None), &[], "{}").expect("it starts");
@@ -133,8 +133,8 @@ fn a_start_goes_by_the_last_configuration() {
     );
 }
 
-/// History of more than a slice, with life going on meanwhile: every event is heard once,
-/// and a job's events in order.
+/// History of more than a slice, with life going on meanwhile: every event is received
+/// once, and a job's events in order.
 #[test]
 fn a_long_past_is_told_in_slices_between_other_work() {
     let mut stage = Stage::new();

@@ -61,8 +61,9 @@ fn jobs_beyond_the_limit_are_refused_or_taken_at_once() {
         let told = told.map_or("", |line| line);
         assert!(told.contains(expect), "{on_failure}: {said:?}");
     };
-    let text =
-        format!(r#"[[100002,"policy site: {REMOTE_JOBS_MAX} jobs are waiting for its answer already"]]"#);
+    let text = format!(
+        r#"[[100002,"policy site: {REMOTE_JOBS_MAX} jobs are waiting for its answer already"]]"#
+    );
     check("refuse", &text);
     check("allow", r#"{"errors":[]}"#);
 }

@@ -1,4 +1,4 @@
-//! Inactive jobs whose rows are in the job log only: nobody can tell.
+//! Inactive jobs whose rows are in the job log only: clients see no difference.
 
 use super::journal::records;
 use super::stage::Stage;
@@ -40,7 +40,7 @@ fn getattr(stage: &mut Stage, id: u64) -> String {
     said.join("\n")
 }
 
-/// Ids and events of what a stream says of the past, which goes on while time passes.
+/// Ids and events that a stream sends of the past, which goes on while time passes.
 fn past(stage: &mut Stage, json: &str) -> Vec<u64> {
     let (tag, mut said) = stage.stream("job-manager.events-journal", json);
     let mut turns = 0;

@@ -35,11 +35,12 @@ pub struct Stage {
     pub kvs_leaves: Option<(usize, Errno)>,
     /// The job log has its rows in segments soon.
     folds_early: bool,
-    /// The file of what is ahead of the KVS, from the next start on if there is one.
+    /// The file of events that are ahead of the KVS, from the next start on if there is
+    /// one.
     early: Option<TextLog>,
 }
 
-/// The file of what is ahead of the KVS.
+/// The file of events that are ahead of the KVS.
 pub fn log(early: Option<&TextLog>) -> Box<dyn Log> {
     match early {
         Some(early) => Box::new(early.clone()),
@@ -81,7 +82,7 @@ impl Stage {
         stage
     }
 
-    /// Plays one command; what was said comes back.
+    /// Plays one command; returns the output.
     pub fn play(&mut self, command: &str) -> Vec<String> {
         let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
         let (first, json) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -150,7 +151,7 @@ impl Stage {
         self.said()
     }
 
-    /// Asks for a stream; its tag and what was said.
+    /// Asks for a stream; returns its tag and the output.
     pub fn stream(&mut self, topic: &str, json: &str) -> (u32, Vec<String>) {
         let tag = self.probe.stream(topic, json);
         self.probe.settle();
@@ -383,7 +384,7 @@ impl Stage {
         self.probe.answer("kvs.commit", tag, Err(full));
     }
 
-    /// Adds a line to the file of what is ahead of the KVS.
+    /// Adds a line to the file of events that are ahead of the KVS.
     fn add_early(&mut self, line: &str) {
         let log = self.early.iter_mut();
         log.for_each(|log| log.append(&format!("{line}\n")).expect("it has room"));
@@ -578,7 +579,7 @@ fn shown(commit: &Commit) -> String {
     ops.collect::<Vec<_>>().join(" ")
 }
 
-/// A value as text: what a command has said ends at an empty line.
+/// A value as text: the output of a command ends at an empty line.
 fn in_one_line(value: &[u8]) -> String {
     String::from_utf8_lossy(value).replace('\n', "\\n")
 }

@@ -53,7 +53,7 @@ impl Updates {
     }
 }
 
-/// Looks at an update, asks what was not asked yet, and makes it.
+/// Looks at an update, asks those who were not asked yet, and makes it.
 pub(super) fn go_on(core: &mut JobManager, cx: &mut Cx<JobManager>, mut waiting: Waiting) {
     let plan = match plan(core, cx, &waiting.peer, &waiting.request) {
         Ok(plan) => plan,

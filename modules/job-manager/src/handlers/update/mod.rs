@@ -1,7 +1,7 @@
 //! job-manager.update: new values for the jobspec of a job (protocol/25 section 4). All of
 //! them are taken, or none.
 //!
-//! Read on in `ask.rs` for what others are asked about an update before it is made.
+//! Read on in `ask.rs` for the questions to others before an update is made.
 
 mod ask;
 
@@ -87,7 +87,7 @@ fn plan(
         return Err(UpdateRefused::UnknownJob.refusal());
     };
     let mut questions = Vec::new();
-    if !asked.is_unchecked && core.policies.hear(Points::CONSIDER) {
+    if !asked.is_unchecked && core.policies.any_at(Points::CONSIDER) {
         let jobspec = RawJson::of(&asked.jobspec).map_err(|error| refused(error.to_string()))?;
         questions.push(Question::Policies(job.asked_about(jobspec)));
     }
@@ -109,7 +109,7 @@ fn plan(
 }
 
 /// Answers of policies.
-struct Said {
+struct PolicyAnswers {
     updates: Map<String, Value>,
     jobspec: Jobspec,
     feasibility: bool,
@@ -121,7 +121,7 @@ fn ask_policies(
     cx: &mut Cx<JobManager>,
     peer: &Peer,
     request: &Update,
-) -> Result<Said, String> {
+) -> Result<PolicyAnswers, String> {
     let mut updates = request.updates.0.clone();
     let mut feasibility = false;
     let mut is_unchecked = true;
@@ -135,9 +135,9 @@ fn ask_policies(
             userid: peer.userid,
             is_owner: peer.is_owner(),
         };
-        let said = core.ask_policies(cx, |policies, look| {
-            let job = look.jobs.active(request.id)?;
-            policies.update(look, job, &update)
+        let said = core.ask_policies(cx, |policies, view| {
+            let job = view.jobs.active(request.id)?;
+            policies.update(view, job, &update)
         });
         let accepted = match said {
             None => return Err(format!("update of {key} not supported")),
@@ -153,9 +153,9 @@ fn ask_policies(
     let job = core.jobs.active(request.id).ok_or("job is inactive")?;
     let jobspec = updated(job, &updates)?;
     if !is_unchecked {
-        core.ask_policies(cx, |policies, look| match look.jobs.active(request.id) {
+        core.ask_policies(cx, |policies, view| match view.jobs.active(request.id) {
             Some(job) => policies.validate(
-                look,
+                view,
                 Asked {
                     job,
                     jobspec: &jobspec,
@@ -164,7 +164,7 @@ fn ask_policies(
             None => Ok(()),
         })?;
     }
-    Ok(Said {
+    Ok(PolicyAnswers {
         updates,
         jobspec,
         feasibility,

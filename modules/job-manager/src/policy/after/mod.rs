@@ -2,11 +2,11 @@
 //!
 //! Knows only the waiting jobs, the jobs waited for, and the ways; the descriptions are
 //! with the jobs that wait. So the end of a job costs its own dependents, and a job that
-//! waits a few words. Where very many wait for one job, they are told in slices, each when
-//! the one before is stored (`tell.rs`).
+//! waits a few words. Where very many wait for one job, they are notified in slices, each
+//! when the one before is stored (`notify.rs`).
 
+mod notify;
 mod outcome;
-mod tell;
 mod way;
 
 use std::collections::BTreeMap;
@@ -17,11 +17,11 @@ use proto::job_manager::JobEvent;
 use serde_json::{Map, Value, json};
 
 use super::restart::may_be_stuck;
-use super::{Asked, Look, Points, Policy, Step, Wants, value_of};
+use super::{Asked, Points, Policy, Step, View, Wants, value_of};
 use crate::job::Job;
 use crate::jobs::Slot;
+use notify::Tellings;
 pub use outcome::Outcome;
-use tell::Tellings;
 use way::Way;
 
 /// The policy.
@@ -72,7 +72,7 @@ impl Policy for DependencyAfter {
 
     fn depend(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         Asked { job, .. }: Asked<'_>,
         dependency: &Map<String, Value>,
         wants: &mut Wants,
@@ -87,7 +87,7 @@ impl Policy for DependencyAfter {
             // Before the restart.
             return Ok(());
         }
-        let (id, is_satisfied) = match antecedent(look, job, scheme, value, way)? {
+        let (id, is_satisfied) = match antecedent(view, job, scheme, value, way)? {
             Antecedent::Active(id) => (id, false),
             Antecedent::Satisfies(id) => (id, true),
             // Its end was not told to all before the restart: it is now, so that nobody is stuck.
@@ -116,32 +116,32 @@ impl Policy for DependencyAfter {
         Ok(())
     }
 
-    fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+    fn event(&mut self, view: &View<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         if matches!(step.event, JobEvent::Start) {
             let is_start = |way| way == Way::Start;
-            self.tell_of(look, job.id, Outcome::STARTED, is_start, wants);
+            self.notify_of(view, job.id, Outcome::STARTED, is_start, wants);
         } else if step.gives_up_waiting() {
             self.forget(job);
         }
     }
 
-    fn gone(&mut self, look: &Look<'_>, job: &Job, wants: &mut Wants) {
+    fn gone(&mut self, view: &View<'_>, job: &Job, wants: &mut Wants) {
         if job.life.state != State::Inactive {
             return self.forget(job);
         }
-        self.tell_of(look, job.id, Outcome::of_job(job), |_| true, wants);
+        self.notify_of(view, job.id, Outcome::of_job(job), |_| true, wants);
     }
 
-    fn woken(&mut self, look: &Look<'_>, wants: &mut Wants) {
-        self.tell_more(look, wants);
+    fn woken(&mut self, view: &View<'_>, wants: &mut Wants) {
+        self.notify_more(view, wants);
     }
 
-    fn query(&self, look: &Look<'_>) -> Map<String, Value> {
+    fn query(&self, view: &View<'_>) -> Map<String, Value> {
         let mut waits: Vec<_> = self.waits.iter().collect();
         waits.sort_by_key(|(_, order)| **order);
         let mut all = Vec::new();
         for (&(id, depid, way), _) in waits {
-            all.extend(waited_for(look, id, (depid, way)).map(|description| {
+            all.extend(waited_for(view, id, (depid, way)).map(|description| {
                 json!({
                     "id": id,
                     "depid": depid,
@@ -167,11 +167,11 @@ impl DependencyAfter {
 
 /// Dependencies on job `id` in one way: one for each spelling of the id.
 fn waited_for<'a>(
-    look: &Look<'a>,
+    view: &View<'a>,
     id: JobId,
     (dependent, way): (JobId, Way),
 ) -> impl Iterator<Item = &'a String> + use<'a> {
-    let job = look.jobs.active(dependent);
+    let job = view.jobs.active(dependent);
     let waits = job.filter(|job| matches!(job.life.state, State::New | State::Depend));
     let all = waits.map_or(&[][..], |job| job.life.dependencies.as_slice());
     all.iter()
@@ -184,13 +184,13 @@ enum Antecedent {
     Active(JobId),
     /// The event has come.
     Satisfies(JobId),
-    /// It can never come.
+    /// The awaited event can never come.
     Ended(Outcome),
 }
 
 /// The job that `value` names.
 fn antecedent(
-    look: &Look<'_>,
+    view: &View<'_>,
     job: &Job,
     scheme: &str,
     value: &str,
@@ -199,7 +199,7 @@ fn antecedent(
     let id = value.parse::<JobId>().ok().filter(|id| !id.is_any());
     let id = id.ok_or_else(|| format!("dependency: {scheme}: \"{value}\" is not a valid jobid"))?;
     // A job that names itself waits for one that is not there yet.
-    let slot = look.jobs.get(id).filter(|_| id != job.id);
+    let slot = view.jobs.get(id).filter(|_| id != job.id);
     let slot = slot.ok_or_else(|| format!("dependency: {scheme}: id {value}: job not found"))?;
     if slot.userid() != job.life.userid {
         return Err(format!("{scheme}: Permission denied for job {value}"));

@@ -10,11 +10,11 @@ use crate::state::End;
 /// Outcome of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
-    /// It had resources.
+    /// The job had resources.
     pub allocated: bool,
-    /// It ran.
+    /// The job ran.
     pub started: bool,
-    /// It ended by itself, and well.
+    /// The job ended by itself, and well.
     pub completed: bool,
     /// An exception ended it.
     pub excepted: bool,

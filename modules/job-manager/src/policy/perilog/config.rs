@@ -22,7 +22,7 @@ pub struct Settings {
     pub kill_timeout: f64,
     /// On every rank of the job, in place of once on rank 0.
     pub per_rank: bool,
-    /// It is asked to end when its job is.
+    /// The process is asked to end when its job is.
     pub cancel_on_exception: bool,
 }
 

@@ -9,11 +9,11 @@
 //! when it is known that there will be none. An exception comes before `epilog-start`, which
 //! only then holds resources back.
 //!
-//! When the job manager ends, what runs ends with it. The next one runs it again, but for the
-//! prolog of a job that was cancelled, which counts as ended.
+//! When the job manager ends, its processes end with it. The next one runs it again, but for
+//! the prolog of a job that was cancelled, which counts as ended.
 //!
-//! Read on in `config.rs` (settings), `proc.rs` (how one runs and ends) and `runs.rs` (what is
-//! done about it).
+//! Read on in `config.rs` (settings), `proc.rs` (how one runs and ends) and `runs.rs` (the
+//! effects on the job).
 
 mod config;
 mod proc;
@@ -31,7 +31,7 @@ use serde_json::{Map, Value, json};
 use self::config::Config;
 use self::proc::{Failure, Proc};
 use super::outstanding::had_prolog;
-use super::{Asked, Look, Points, Policy, Step, Wants};
+use super::{Asked, Points, Policy, Step, View, Wants};
 use crate::bulk::{Outcome, Stream};
 use crate::job::Job;
 use crate::state::ExecAsk;
@@ -49,7 +49,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name.
+    /// Name.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Prolog => "prolog",
@@ -107,7 +107,7 @@ struct Run {
     id: JobId,
     r: Rset,
     proc: Proc,
-    /// It has ended, and the drain of its nodes is waited for.
+    /// The run has ended, and the drain of its nodes is waited for.
     is_ending: bool,
     failure: Option<Failure>,
 }
@@ -126,28 +126,28 @@ impl Policy for Perilog {
         Ok(())
     }
 
-    fn accepted(&mut self, look: &Look<'_>, asked: Asked<'_>, wants: &mut Wants) {
+    fn accepted(&mut self, view: &View<'_>, asked: Asked<'_>, wants: &mut Wants) {
         if asked.job.life.perilogs > 0 {
-            self.go_on(look, asked.job, wants);
+            self.go_on(view, asked.job, wants);
         }
     }
 
-    fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+    fn event(&mut self, view: &View<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         match step.event {
             JobEvent::Alloc { .. } if step.to == State::Run => {
-                self.start(look, job, Kind::Prolog, wants);
+                self.start(view, job, Kind::Prolog, wants);
             }
             // Its own exception, which comes when the prolog has ended and the epilog is next.
             JobEvent::Exception(exception) if exception.kind.as_str() == "prolog" => {}
             JobEvent::Exception(exception) if exception.severity.is_fatal() => {
-                self.cancel(look, job, wants);
+                self.cancel(view, job, wants);
                 // It was not asked to run, so that no end of it will be told.
                 if step.to == State::Cleanup && job.exec == ExecAsk::Never && had_prolog(job) {
-                    self.start_epilog(look, job, wants);
+                    self.start_epilog(view, job, wants);
                 }
             }
             JobEvent::Finish(_) | JobEvent::Release { is_final: true, .. } => {
-                self.start_epilog(look, job, wants);
+                self.start_epilog(view, job, wants);
             }
             _ => {}
         }
@@ -171,7 +171,7 @@ impl Policy for Perilog {
 
     fn ended(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         token: u64,
         rank: u32,
         outcome: &Outcome,
@@ -183,27 +183,27 @@ impl Policy for Perilog {
                 tracing::error!("{}: {name}: rank {rank}: {why}", run.id);
             }
             run.proc.ended(rank, outcome);
-            self.look_at(look, token, wants);
+            self.look_at(view, token, wants);
         }
     }
 
-    fn woken(&mut self, look: &Look<'_>, wants: &mut Wants) {
+    fn woken(&mut self, view: &View<'_>, wants: &mut Wants) {
         let tokens: Vec<u64> = self.runs.keys().copied().collect();
         for token in tokens {
             let Some(run) = self.runs.get_mut(&token) else {
                 continue;
             };
-            if run.proc.tick(look.now.wall) {
+            if run.proc.tick(view.now.wall) {
                 wants.signal_run(token, SIGTERM);
             }
-            self.look_at(look, token, wants);
+            self.look_at(view, token, wants);
         }
         self.wake(wants);
     }
 
     fn answered(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         token: u64,
         answer: Result<Option<Bytes>, Refusal>,
         wants: &mut Wants,
@@ -212,7 +212,7 @@ impl Policy for Perilog {
             if let Err(refusal) = answer {
                 tracing::error!("{}: {}: {refusal}", run.id, resource::Drain::TOPIC);
             }
-            self.conclude(look, token, wants);
+            self.conclude(view, token, wants);
         }
     }
 
@@ -227,7 +227,7 @@ impl Policy for Perilog {
         self.by_job.clear();
     }
 
-    fn query(&self, look: &Look<'_>) -> Map<String, Value> {
+    fn query(&self, view: &View<'_>) -> Map<String, Value> {
         let procs = self.runs.values().map(|run| {
             let mut shown = json!({
                 "name": run.proc.kind().name(),
@@ -236,7 +236,7 @@ impl Policy for Perilog {
                 "active": run.proc.active().count(),
                 "active_ranks": run.proc.active().to_string(),
             });
-            if let Some(remaining) = run.proc.remaining(look.now.wall) {
+            if let Some(remaining) = run.proc.remaining(view.now.wall) {
                 shown["remaining_time"] = remaining.into();
             }
             (run.id.to_string(), shown)

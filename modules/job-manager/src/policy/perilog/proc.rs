@@ -1,8 +1,8 @@
 //! One prolog or epilog: where it runs, and how it ends. Pure; times are seconds since the
 //! epoch.
 //!
-//! It runs until it has ended on all ranks. When its time is up, or its job is cancelled, it is
-//! asked to end; what has not done so after a while is given up.
+//! It runs until it has ended on all ranks. When its time has passed, or its job is cancelled,
+//! it is asked to end; a process that has not ended after a while is given up.
 
 use proto::Errno;
 use proto::data::IdSet;
@@ -15,11 +15,11 @@ use crate::bulk::Outcome;
 /// State: running, or the reason for ending it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It was not.
+    /// The process was not asked to end.
     Running,
-    /// Its job was cancelled.
+    /// The job was cancelled.
     Canceled,
-    /// Its time is up.
+    /// The time is up.
     Timeout,
 }
 
@@ -84,8 +84,8 @@ impl Proc {
         }
     }
 
-    /// It is done on a rank. One whose broker is lost does not count: the job is told of that
-    /// in other ways.
+    /// Records that the process has ended on a rank. One whose broker is lost does not count:
+    /// the job learns of that in other ways.
     pub fn ended(&mut self, rank: u32, outcome: &Outcome) {
         self.active.remove(rank);
         if matches!(outcome, Outcome::Failed(why) if why.errno == Errno::EHOSTUNREACH) {
@@ -98,12 +98,12 @@ impl Proc {
         }
     }
 
-    /// Its job was cancelled; says whether it is to be asked to end.
+    /// The job was cancelled; returns true if it is to be asked to end.
     pub fn cancel(&mut self, now: f64) -> bool {
         self.settings.cancel_on_exception && self.ask_to_end(State::Canceled, now)
     }
 
-    /// Time has passed; says whether it is to be asked to end.
+    /// Time has passed; returns true if it is to be asked to end.
     pub fn tick(&mut self, now: f64) -> bool {
         if self.killed_by <= now && !self.active.is_empty() {
             self.is_given_up = true;
@@ -149,7 +149,7 @@ impl Proc {
         &self.active
     }
 
-    /// On how many ranks it was started.
+    /// Number of ranks on which it was started.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -169,7 +169,7 @@ impl Proc {
         }
     }
 
-    /// Its failure, if any. A cancelled one that ends when asked to has not failed.
+    /// Failure, if any. A cancelled one that ends when asked to has not failed.
     pub fn failure(&self) -> Option<Failure> {
         let (verb, text) = match (self.state, self.is_given_up) {
             (State::Canceled, false) => return None,

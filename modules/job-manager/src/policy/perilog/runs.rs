@@ -1,4 +1,4 @@
-//! Starting prologs and epilogs, and what is done when they end.
+//! Starting prologs and epilogs, and the steps when they end.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,24 @@ use proto::{Method as _, Payload as _, resource};
 
 use super::super::outstanding::{had_epilog, outstanding};
 use super::proc::{Failure, Proc};
-use super::{Kind, Look, Perilog, Run, SIGKILL, SIGTERM, Wants};
+use super::{Kind, Perilog, Run, SIGKILL, SIGTERM, View, Wants};
 use crate::job::Job;
 
 impl Perilog {
     /// Starts one, with its event.
-    pub(super) fn start(&mut self, look: &Look<'_>, job: &Job, kind: Kind, wants: &mut Wants) {
+    pub(super) fn start(&mut self, view: &View<'_>, job: &Job, kind: Kind, wants: &mut Wants) {
         if self.config.of(kind).is_none() || self.by_job.contains_key(&job.id) {
             return;
         }
         wants.post(job.id, kind.start());
-        if !self.run(look, job, kind, wants) {
+        if !self.run(view, job, kind, wants) {
             self.cannot_start(job, kind, wants);
             wants.post(job.id, kind.finish(WaitStatus::exited(127)));
         }
     }
 
-    /// Runs one. Says whether it can.
-    fn run(&mut self, look: &Look<'_>, job: &Job, kind: Kind, wants: &mut Wants) -> bool {
+    /// Runs one. Returns true if it can.
+    fn run(&mut self, view: &View<'_>, job: &Job, kind: Kind, wants: &mut Wants) -> bool {
         let r = job.r.as_ref().and_then(|r| Rset::decode(r.as_str()).ok());
         let (Some(settings), Some(r)) = (self.config.of(kind), r) else {
             return false;
@@ -35,7 +35,7 @@ impl Perilog {
             false => IdSet::from(0),
         };
         let env = environment(job, &r.ranks());
-        let proc = Proc::new(kind, settings.clone(), &ranks, look.now.wall);
+        let proc = Proc::new(kind, settings.clone(), &ranks, view.now.wall);
         self.last += 1;
         wants.run(self.last, settings.command.clone(), env, ranks);
         let run = Run {
@@ -57,25 +57,25 @@ impl Perilog {
     }
 
     /// Starts the epilog of a job that has ended, unless it had one.
-    pub(super) fn start_epilog(&mut self, look: &Look<'_>, job: &Job, wants: &mut Wants) {
+    pub(super) fn start_epilog(&mut self, view: &View<'_>, job: &Job, wants: &mut Wants) {
         if job.life.state == State::Cleanup {
-            self.start_epilog_of(look, job, wants);
+            self.start_epilog_of(view, job, wants);
         }
     }
 
     /// The same of a job that ends now.
-    fn start_epilog_of(&mut self, look: &Look<'_>, job: &Job, wants: &mut Wants) {
+    fn start_epilog_of(&mut self, view: &View<'_>, job: &Job, wants: &mut Wants) {
         if !job.life.has_resources || had_epilog(job) || self.config.epilog.is_none() {
             return;
         }
-        if look.is_ending {
+        if view.is_ending {
             return tracing::info!("{}: no epilog: the instance is shutting down", job.id);
         }
-        self.start(look, job, Kind::Epilog, wants);
+        self.start(view, job, Kind::Epilog, wants);
     }
 
-    /// Goes on with what a predecessor has begun and not ended.
-    pub(super) fn go_on(&mut self, look: &Look<'_>, job: &Job, wants: &mut Wants) {
+    /// Goes on with processes that a predecessor has begun and not ended.
+    pub(super) fn go_on(&mut self, view: &View<'_>, job: &Job, wants: &mut Wants) {
         for (is_prolog, description) in outstanding(job) {
             let kind = match is_prolog {
                 true => Kind::Prolog,
@@ -87,8 +87,8 @@ impl Perilog {
             // Running commands were killed with their client.
             let was_cancelled = is_prolog && job.life.state == State::Cleanup;
             if was_cancelled {
-                self.start_epilog(look, job, wants);
-            } else if self.run(look, job, kind, wants) {
+                self.start_epilog(view, job, wants);
+            } else if self.run(view, job, kind, wants) {
                 tracing::info!("{}: {} is run again", job.id, kind.name());
                 continue;
             } else {
@@ -99,12 +99,12 @@ impl Perilog {
     }
 
     /// A job has got a fatal exception.
-    pub(super) fn cancel(&mut self, look: &Look<'_>, job: &Job, wants: &mut Wants) {
+    pub(super) fn cancel(&mut self, view: &View<'_>, job: &Job, wants: &mut Wants) {
         let Some(token) = self.by_job.get(&job.id).copied() else {
             return;
         };
         let run = self.runs.get_mut(&token);
-        if run.is_some_and(|run| run.proc.cancel(look.now.wall)) {
+        if run.is_some_and(|run| run.proc.cancel(view.now.wall)) {
             wants.signal_run(token, SIGTERM);
             self.wake(wants);
         }
@@ -120,7 +120,7 @@ impl Perilog {
     }
 
     /// Ends one that has ended everywhere, or that is given up: its nodes are drained first.
-    pub(super) fn look_at(&mut self, look: &Look<'_>, token: u64, wants: &mut Wants) {
+    pub(super) fn look_at(&mut self, view: &View<'_>, token: u64, wants: &mut Wants) {
         let Some(run) = self.runs.get_mut(&token) else {
             return;
         };
@@ -135,12 +135,12 @@ impl Perilog {
             wants.forget_run(token);
         }
         let Some(failure) = &run.failure else {
-            return self.conclude(look, token, wants);
+            return self.conclude(view, token, wants);
         };
         let what = format!("{name} {} for job {id}", failure.verb);
         if failure.drain.is_empty() {
             tracing::error!("{what} but no failed ranks identified");
-            return self.conclude(look, token, wants);
+            return self.conclude(view, token, wants);
         }
         let drain = resource::Drain {
             targets: failure.drain.to_string(),
@@ -150,24 +150,24 @@ impl Perilog {
         wants.ask(resource::Drain::TOPIC, drain.encode(), token);
     }
 
-    /// Says how one has ended.
-    pub(super) fn conclude(&mut self, look: &Look<'_>, token: u64, wants: &mut Wants) {
+    /// Reports the end of a process.
+    pub(super) fn conclude(&mut self, view: &View<'_>, token: u64, wants: &mut Wants) {
         let Some(run) = self.runs.remove(&token) else {
             return;
         };
         self.by_job.remove(&run.id);
-        let Some(job) = look.jobs.active(run.id) else {
+        let Some(job) = view.jobs.active(run.id) else {
             return;
         };
         let kind = run.proc.kind();
         if let Some(failure) = &run.failure {
-            let place = place(failure, &run.r, look.hosts);
+            let place = place(failure, &run.r, view.hosts);
             let note = format!("{} {} on {place}", kind.name(), failure.text);
             wants.raise(run.id, kind.name(), kind.severity(), note);
         }
         let is_cancelled = job.life.state == State::Cleanup;
         if kind == Kind::Prolog && (is_cancelled || run.failure.is_some()) {
-            self.start_epilog_of(look, job, wants);
+            self.start_epilog_of(view, job, wants);
         }
         wants.post(run.id, kind.finish(run.proc.status()));
     }

@@ -1,4 +1,4 @@
-//! Asking the module, and what follows from its answer, or from none.
+//! Requests to the module, and the effects of its answer, or of a missing one.
 
 use bytes::Bytes;
 use proto::data::JobId;
@@ -6,25 +6,25 @@ use proto::data::job::Priority;
 
 use super::{Remote, uptime};
 use crate::limits::REMOTE_RANK_RETRY_S;
-use crate::policy::{Look, Want, Wants};
+use crate::policy::{View, Want, Wants};
 
 impl Remote {
-    pub(super) fn ask(&mut self, look: &Look<'_>, method: &str, payload: Bytes, wants: &mut Wants) {
+    pub(super) fn ask(&mut self, view: &View<'_>, method: &str, payload: Bytes, wants: &mut Wants) {
         self.asked += 1;
         let topic = format!("{}.{method}", self.settings.service);
         wants.ask(&topic, payload, self.asked);
-        self.wake(look, wants);
+        self.wake(view, wants);
     }
 
     /// Wants to be woken when the next answer comes too late, or jobs are to be ranked again.
-    pub(super) fn wake(&self, look: &Look<'_>, wants: &mut Wants) {
+    pub(super) fn wake(&self, view: &View<'_>, wants: &mut Wants) {
         let times = [
             self.checks.out.until(),
             self.ranks.out.until(),
             self.ranks.pause(),
         ];
         if let Some(at) = times.into_iter().flatten().reduce(f64::min) {
-            wants.wake(look.now.wall + at - uptime(look));
+            wants.wake(view.now.wall + at - uptime(view));
         }
     }
 
@@ -50,7 +50,7 @@ impl Remote {
 
     pub(super) fn ranked(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         said: Result<Vec<(JobId, Priority)>, String>,
         wants: &mut Wants,
     ) {
@@ -64,7 +64,7 @@ impl Remote {
                 match self.settings.allows {
                     true => self.ranks.pass(),
                     false => {
-                        self.ranks.put_back(uptime(look) + REMOTE_RANK_RETRY_S);
+                        self.ranks.put_back(uptime(view) + REMOTE_RANK_RETRY_S);
                         Vec::new()
                     }
                 }

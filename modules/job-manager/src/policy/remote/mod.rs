@@ -2,15 +2,15 @@
 //! loaded with the name of the module's service, and asks it at the points that the site names:
 //! which jobs may be submitted (`validate`), and their priority (`priority`).
 //!
-//! One request of each kind is out at a time; jobs that come meanwhile go with the next one. Read on
-//! in `settings.rs`, `checks.rs` (jobs to be validated), `ranks.rs` (jobs to be ranked) and
-//! `answers.rs` (what follows from an answer, or from none).
+//! One request of each kind is out at a time; jobs that come meanwhile go with the next one. Read
+//! on in `config.rs`, `checks.rs` (jobs to be validated), `ranks.rs` (jobs to be ranked) and
+//! `answers.rs` (the effects of an answer, or of a missing one).
 
 mod answers;
 mod checks;
+mod config;
 mod out;
 mod ranks;
-mod settings;
 
 use std::rc::Rc;
 
@@ -21,11 +21,11 @@ use proto::job_policy::{self, Priorities, Priority, Validate, Validated};
 use proto::{Payload, Refusal};
 use serde_json::{Map, Value, json};
 
-use super::{Look, Points, Policy, Rank, Step, Want, Wants};
+use super::{Points, Policy, Rank, Step, View, Want, Wants};
 use crate::job::Job;
 use checks::Checks;
+use config::Settings;
 use ranks::Ranks;
-use settings::Settings;
 
 /// The policy.
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Policy for Remote {
 
     fn consider(
         &mut self,
-        _: &Look<'_>,
+        _: &View<'_>,
         ticket: u64,
         jobs: &[Rc<job_policy::Job>],
         wants: &mut Wants,
@@ -77,7 +77,7 @@ impl Policy for Remote {
         }
     }
 
-    fn priority(&mut self, _: &Look<'_>, job: &Job) -> Rank {
+    fn priority(&mut self, _: &View<'_>, job: &Job) -> Rank {
         self.ranks.rank(job.id)
     }
 
@@ -85,7 +85,7 @@ impl Policy for Remote {
         self.ranks.forget_all();
     }
 
-    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, _: &mut Wants) {
+    fn event(&mut self, _: &View<'_>, job: &Job, step: &Step<'_>, _: &mut Wants) {
         let is_asked_again = matches!(
             step.event,
             JobEvent::Urgency { .. } | JobEvent::JobspecUpdate(_)
@@ -95,27 +95,27 @@ impl Policy for Remote {
         }
     }
 
-    fn gone(&mut self, _: &Look<'_>, job: &Job, _: &mut Wants) {
+    fn gone(&mut self, _: &View<'_>, job: &Job, _: &mut Wants) {
         self.ranks.forget(job.id);
     }
 
-    fn turn_ended(&mut self, look: &Look<'_>, wants: &mut Wants) {
-        let until = uptime(look) + self.settings.timeout.secs();
+    fn turn_ended(&mut self, view: &View<'_>, wants: &mut Wants) {
+        let until = uptime(view) + self.settings.timeout.secs();
         let token = self.asked + 1;
         if let Some(jobs) = self.checks.next(token, until) {
             let request = Validate { jobs };
-            self.ask(look, "validate", request.encode(), wants);
+            self.ask(view, "validate", request.encode(), wants);
         }
         let token = self.asked + 1;
-        if let Some(jobs) = self.ranks.next(look, token, until) {
+        if let Some(jobs) = self.ranks.next(view, token, until) {
             let request = Priority { jobs };
-            self.ask(look, "priority", request.encode(), wants);
+            self.ask(view, "priority", request.encode(), wants);
         }
     }
 
     fn answered(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         token: u64,
         answer: Result<Option<Bytes>, Refusal>,
         wants: &mut Wants,
@@ -129,13 +129,13 @@ impl Policy for Remote {
         } else if self.ranks.out.token() == Some(token) {
             let said =
                 answer.and_then(|answer| Priorities::decode(answer.as_ref()).map_err(malformed));
-            self.ranked(look, said.map(|said| said.priorities), wants);
+            self.ranked(view, said.map(|said| said.priorities), wants);
         }
-        self.wake(look, wants);
+        self.wake(view, wants);
     }
 
-    fn woken(&mut self, look: &Look<'_>, wants: &mut Wants) {
-        let now = uptime(look);
+    fn woken(&mut self, view: &View<'_>, wants: &mut Wants) {
+        let now = uptime(view);
         let late = format!("no answer within {}", self.settings.timeout.to_text(2));
         if let Some(token) = self.checks.out.late(now) {
             wants.forget_ask(token);
@@ -143,10 +143,10 @@ impl Policy for Remote {
         }
         if let Some(token) = self.ranks.out.late(now) {
             wants.forget_ask(token);
-            self.ranked(look, Err(late), wants);
+            self.ranked(view, Err(late), wants);
         }
         self.ranks.end_pause(now);
-        self.wake(look, wants);
+        self.wake(view, wants);
     }
 
     /// Nobody asks for its answers any more.
@@ -162,7 +162,7 @@ impl Policy for Remote {
         }
     }
 
-    fn query(&self, _: &Look<'_>) -> Map<String, Value> {
+    fn query(&self, _: &View<'_>) -> Map<String, Value> {
         let mut told = self.settings.shown();
         told.insert("validating".to_owned(), self.checks.len().into());
         told.insert("ranking".to_owned(), self.ranks.len().into());
@@ -174,6 +174,6 @@ impl Policy for Remote {
 }
 
 /// Seconds on the clock that nobody sets.
-fn uptime(look: &Look<'_>) -> f64 {
-    look.now.mono.as_secs_f64()
+fn uptime(view: &View<'_>) -> f64 {
+    view.now.mono.as_secs_f64()
 }

@@ -43,7 +43,7 @@ impl<T> Out<T> {
         self.0.as_ref().map_or(&[], |sent| &sent.about)
     }
 
-    /// Its number.
+    /// Number.
     pub fn token(&self) -> Option<u64> {
         self.0.as_ref().map(|sent| sent.token)
     }
@@ -53,7 +53,7 @@ impl<T> Out<T> {
         self.0.as_ref().map(|sent| sent.until)
     }
 
-    /// Its number, if its answer comes too late.
+    /// Number, if its answer comes too late.
     pub fn late(&self, now: f64) -> Option<u64> {
         self.token()
             .filter(|_| self.until().is_some_and(|at| is_due(at, now)))

@@ -1,4 +1,4 @@
-//! Priorities: those that the module has told, and jobs that wait for theirs.
+//! Priorities: those that the module has sent, and jobs that wait for theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,16 +8,16 @@ use proto::job_policy;
 
 use super::out::{Out, is_due};
 use crate::limits::{REMOTE_BATCH_BYTES_MAX, REMOTE_BATCH_JOBS_MAX};
-use crate::policy::{Look, Rank};
+use crate::policy::{Rank, View};
 
 /// Answer known for an active job. A job without an entry was never asked about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
-    /// It is to be asked about.
+    /// The job is to be asked about.
     Wanted,
-    /// It was asked about.
+    /// The job was asked about.
     Asked,
-    /// The module has told this, or that it does not know for now.
+    /// The module has sent this, or that it does not know for now.
     Told(Option<Priority>),
     /// The module did not answer: other policies have their way.
     Passed,
@@ -49,13 +49,13 @@ impl Ranks {
         }
     }
 
-    /// Forgets what is known of a job, also what will be answered.
+    /// Forgets the rank of a job, and an answer that may still come.
     pub fn forget(&mut self, id: JobId) {
         self.known.remove(&id);
         self.wanted.remove(&id);
     }
 
-    /// Forgets what is known of all.
+    /// Forgets the ranks of all jobs.
     pub fn forget_all(&mut self) {
         self.known.clear();
         self.wanted.clear();
@@ -64,7 +64,7 @@ impl Ranks {
     /// The jobs to ask about now, if no request is out.
     pub fn next(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         token: u64,
         until: f64,
     ) -> Option<Vec<job_policy::Job>> {
@@ -76,7 +76,7 @@ impl Ranks {
             && bytes < REMOTE_BATCH_BYTES_MAX
             && let Some(id) = self.wanted.pop_first()
         {
-            let Some(job) = look.jobs.active(id) else {
+            let Some(job) = view.jobs.active(id) else {
                 self.known.remove(&id);
                 continue;
             };
@@ -111,7 +111,7 @@ impl Ranks {
         self.pause = Some(at);
     }
 
-    /// Says what is known now of jobs that were asked about, and still are waited for.
+    /// Settles jobs that were asked about and are still awaited.
     fn settle(&mut self, known: impl Fn(JobId) -> Known) -> Vec<JobId> {
         let mut ids = self.out.take();
         ids.retain(|id| self.known.get(id) == Some(&Known::Asked));

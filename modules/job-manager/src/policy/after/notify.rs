@@ -1,6 +1,7 @@
-//! Telling jobs that what they waited for has come, or never will. Ten thousands may wait for
-//! one job, and each goes on at once: so a limited number is told, and the rest when that is
-//! stored. Between two slices requests are answered, and what is not stored stays short.
+//! Notices to jobs that an awaited event has come, or never will. Ten thousands may wait for
+//! one job, and each goes on at once: so a limited number is notified, and the rest when
+//! that is stored. Between two slices requests are answered, and the queue of unstored
+//! changes stays short.
 
 use std::collections::VecDeque;
 
@@ -8,31 +9,31 @@ use proto::data::JobId;
 
 use super::{DependencyAfter, Outcome, Way, waited_for};
 use crate::limits::TOLD_DEPENDENTS_MAX;
-use crate::policy::{Look, Wants};
+use crate::policy::{View, Wants};
 
 /// Outcome of a job, and the jobs to notify.
-struct Telling {
+struct Notification {
     id: JobId,
     outcome: Outcome,
-    /// Those who get what they waited for first, each kind in its order of registration.
+    /// Jobs whose awaited event comes first, each kind in its order of registration.
     dependents: VecDeque<(JobId, Way)>,
 }
 
-/// All that is still to be told.
+/// All notices that are still to be sent.
 #[derive(Default)]
 pub struct Tellings {
-    queue: VecDeque<Telling>,
-    /// Dependents told since we were woken last.
+    queue: VecDeque<Notification>,
+    /// Dependents notified since we were woken last.
     told: usize,
-    /// We are woken when what was told is stored.
+    /// We are woken when the notices are stored.
     wakes: bool,
 }
 
 impl DependencyAfter {
-    /// Tells those who wait for a job in one of these ways what became of it.
-    pub(super) fn tell_of(
+    /// Notifies the jobs that wait for a job in one of these ways of its result.
+    pub(super) fn notify_of(
         &mut self,
-        look: &Look<'_>,
+        view: &View<'_>,
         id: JobId,
         outcome: Outcome,
         is_way: impl Fn(Way) -> bool,
@@ -51,21 +52,21 @@ impl DependencyAfter {
         }
         dependents.sort_unstable();
         let dependents = dependents.into_iter();
-        self.tellings.queue.push_back(Telling {
+        self.tellings.queue.push_back(Notification {
             id,
             outcome,
             dependents: dependents.map(|(_, _, id, way)| (id, way)).collect(),
         });
-        self.tell(look, wants);
+        self.notify(view, wants);
     }
 
     /// Continues after the notices are stored.
-    pub(super) fn tell_more(&mut self, look: &Look<'_>, wants: &mut Wants) {
+    pub(super) fn notify_more(&mut self, view: &View<'_>, wants: &mut Wants) {
         (self.tellings.told, self.tellings.wakes) = (0, false);
-        self.tell(look, wants);
+        self.notify(view, wants);
     }
 
-    fn tell(&mut self, look: &Look<'_>, wants: &mut Wants) {
+    fn notify(&mut self, view: &View<'_>, wants: &mut Wants) {
         while self.tellings.told < TOLD_DEPENDENTS_MAX
             && let Some(telling) = self.tellings.queue.front_mut()
         {
@@ -77,7 +78,7 @@ impl DependencyAfter {
             self.tellings.told += 1;
             // Not if it was ended meanwhile.
             if self.waits.remove(&(id, dependent, way)).is_some() {
-                tell_one(look, id, outcome, (dependent, way), wants);
+                notify_one(view, id, outcome, (dependent, way), wants);
             }
         }
         if self.tellings.told > 0 && !self.tellings.wakes {
@@ -87,14 +88,14 @@ impl DependencyAfter {
     }
 }
 
-fn tell_one(
-    look: &Look<'_>,
+fn notify_one(
+    view: &View<'_>,
     id: JobId,
     outcome: Outcome,
     dependent: (JobId, Way),
     wants: &mut Wants,
 ) {
-    let mut descriptions = waited_for(look, id, dependent);
+    let mut descriptions = waited_for(view, id, dependent);
     if outcome.satisfies(dependent.1) {
         for description in descriptions {
             wants.remove_dependency(dependent.0, description);

@@ -1,10 +1,8 @@
-//! job-manager.urgency and memo: what users change on their jobs. Answered
-//! once it is stored.
+//! job-manager.urgency: changes the urgency of a job. Answered once it is stored.
 
 use node::{Cx, Peer, Reply};
-use proto::Empty;
 use proto::data::job::{State, Urgency};
-use proto::job_manager::{JobEvent, Memo, MemoError, OldUrgency, SetUrgency, UrgencyError};
+use proto::job_manager::{JobEvent, OldUrgency, SetUrgency, UrgencyError};
 
 use crate::JobManager;
 use crate::jobs::Slot;
@@ -58,50 +56,4 @@ fn set_urgency(
     }
     core.emit(cx, request.id, &event);
     Ok(OldUrgency { old_urgency })
-}
-
-pub(crate) fn memo(
-    core: &mut JobManager,
-    cx: &mut Cx<JobManager>,
-    peer: &Peer,
-    request: Memo,
-    reply: Reply<Memo>,
-) {
-    let Some(reply) = core.unless_done(cx, peer, reply) else {
-        return;
-    };
-    match add_memo(core, cx, peer, request) {
-        Ok(()) => core.answer_stored(peer.number, reply, &Empty),
-        Err(refusal) => reply.send(cx, Err(refusal)),
-    }
-}
-
-fn add_memo(
-    core: &mut JobManager,
-    cx: &mut Cx<JobManager>,
-    peer: &Peer,
-    request: Memo,
-) -> Result<(), MemoError> {
-    let job = match core.known_to(cx, peer, request.id) {
-        Some(Slot::Active(job)) => job,
-        Some(Slot::Inactive(_) | Slot::Away(_)) => return Err(MemoError::Inactive),
-        None => return Err(MemoError::UnknownJob),
-    };
-    if !peer.may_act_for(job.life.userid) {
-        return Err(MemoError::NotYours);
-    }
-    let serde_json::Value::Object(memo) = request.memo else {
-        return Err(MemoError::Malformed);
-    };
-    let event = JobEvent::Memo(memo);
-    if !job.has_room_for(&event) {
-        return Err(MemoError::LogFull(JOB_LOG_BYTES_MAX));
-    }
-    if request.volatile.unwrap_or(false) {
-        core.post_volatile(cx, request.id, &event);
-    } else {
-        core.post(cx, request.id, &event);
-    }
-    core.run(cx);
-    Ok(())
 }

@@ -12,7 +12,7 @@ use crate::queue::Queues;
 
 /// View of a policy: the jobs, the configuration and the time.
 #[derive(Clone, Copy)]
-pub struct Look<'a> {
+pub struct View<'a> {
     /// The jobs.
     pub jobs: &'a Jobs,
     /// The queues.
@@ -36,16 +36,16 @@ pub struct Look<'a> {
 pub struct Asked<'a> {
     /// The job.
     pub job: &'a Job,
-    /// Its jobspec.
+    /// Jobspec.
     pub jobspec: &'a Jobspec,
 }
 
 /// Answer of a policy about a job's priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
-    /// Nothing: what another policy says goes, or what it had.
+    /// Nothing: the result of another policy counts, or the earlier one.
     Pass,
-    /// It is not known yet: the job waits until a policy wants it ranked again.
+    /// The priority is not known yet: the job waits until a policy wants it ranked again.
     Unavailable,
     /// This.
     Is(Priority),
@@ -54,7 +54,7 @@ pub enum Rank {
 /// A value that someone wants a jobspec to have.
 #[derive(Clone, Copy)]
 pub struct Update<'a> {
-    /// Its dotted path.
+    /// Dotted path.
     pub key: &'a str,
     /// The new value.
     pub value: &'a Value,

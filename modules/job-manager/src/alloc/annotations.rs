@@ -1,4 +1,4 @@
-//! Annotations: what the scheduler, users and policies note of a job.
+//! Annotations: notes of the scheduler, users and policies about a job.
 
 use node::Cx;
 use proto::data::{JobId, dotted};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::JobManager;
 
 impl JobManager {
-    /// Merges notes into a job's and tells listeners.
+    /// Merges notes into a job's and notifies listeners.
     pub(crate) fn annotate(&mut self, cx: &mut Cx<Self>, id: JobId, notes: &Map<String, Value>) {
         let Some(job) = self.jobs.active(id) else {
             return;
@@ -18,7 +18,7 @@ impl JobManager {
         self.set_notes(cx, id, all);
     }
 
-    /// Removes what the scheduler noted, and tells listeners if there was anything.
+    /// Removes the notes of the scheduler, and notifies listeners if there were any.
     pub(crate) fn clear_sched_notes(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.active(id) else {
             return;

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 pub(super) struct Settings {
     /// The name of the module's service.
     pub service: String,
-    /// It is asked which jobs may be submitted.
+    /// The module is asked which jobs may be submitted.
     pub validates: bool,
-    /// It is asked for priorities.
+    /// The module is asked for priorities.
     pub ranks: bool,
     /// Time limit of an answer.
     pub timeout: Fsd,
