@@ -1,5 +1,5 @@
 //! A server of a site's own, whose workers are test rigs: it keeps test runs until a rig takes
-//! them, and what came of each.
+//! them, and the result of each.
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use proto::heartbeat::{Pulse, Stats};
 use proto::overlay::DisconnectParent;
 use wire::Flags;
 
-use crate::settings::Settings;
+use crate::config::Settings;
 
 /// State of the module.
 #[derive(Debug)]

@@ -1,19 +1,19 @@
 //! heartbeat: publishes `heartbeat.pulse` on rank 0; on other ranks, warns when the
 //! pulse is late and leaves the parent when it stays away (protocol/03 section 13).
 //!
-//! Read on in `core.rs` (what it does) and `settings.rs` (arguments and
-//! `[heartbeat]`). It keeps no state that a restart would lose, so it is also the
-//! shortest example of a module.
+//! Read on in `core.rs` (its work) and `config.rs` (arguments and `[heartbeat]`). It
+//! keeps no state that a restart would lose, so it is also the shortest example of a
+//! module.
 
+mod config;
 mod core;
-mod settings;
 
 use node::{Cx, Host, Module, Routes};
 use proto::heartbeat::{Pulse, StatsGet};
 use proto::{Object, Refusal};
 
+use config::Settings;
 pub use core::Heartbeat;
-use settings::Settings;
 
 impl Host for Heartbeat {
     const NAME: &'static str = "heartbeat";

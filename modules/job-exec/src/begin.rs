@@ -109,12 +109,12 @@ impl JobExec {
         }
     }
 
-    /// The KVS says that a shell was started: it may be told of.
+    /// The KVS has the start of a shell: it may be reported.
     pub(crate) fn stored(&mut self, cx: &mut Cx<Self>, id: JobId) {
         if let Some(job) = self.jobs.get_mut(&id)
             && !std::mem::replace(&mut job.log.is_stored, true)
         {
-            job.tell_start(cx);
+            job.send_start(cx);
             self.begun.forget(id);
             self.order_all(cx, id, |order| order.namespace = true);
         }
@@ -186,7 +186,7 @@ impl JobExec {
         });
     }
 
-    /// It is noted that a job has begun; or else it waits until its log in the KVS says so.
+    /// It is noted that a job has begun; or else waits until its log in the KVS says so.
     fn noted(&mut self, cx: &mut Cx<Self>, id: JobId, begun: Option<io::Result<String>>) {
         match begun {
             Some(Ok(line)) => {
@@ -218,7 +218,7 @@ impl JobExec {
             return;
         }
         job.is_started = true;
-        job.tell_start(cx);
+        job.send_start(cx);
         self.arm_expiry(cx, id);
         self.await_meeting(cx, id);
     }

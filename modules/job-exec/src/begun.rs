@@ -1,5 +1,5 @@
 //! Jobs that have begun and of which the KVS does not say so yet: a line each in a file beside
-//! the content store, written before a shell is told its job. So most jobs need no commit to
+//! the content store, written before a shell receives its job. So most jobs need no commit to
 //! begin, and all the same no shell is started a second time by a job-exec after us.
 //!
 //! A line is needed until the job's guest log is in the KVS. The worker reads and writes the
@@ -27,7 +27,7 @@ struct Line {
     shell: Option<Process>,
 }
 
-/// Its process, if known.
+/// Process, if known.
 #[derive(Debug, Default)]
 pub struct Begun {
     /// True if it is kept: not before the start, and not where every commit is to survive a
@@ -40,8 +40,8 @@ pub struct Begun {
 }
 
 impl Begun {
-    /// Takes in what was there when we came. Unreadable lines are left out: only the last
-    /// line can have been cut off, and its shell was told nothing.
+    /// Reads the record of jobs from before our start. Unreadable lines are left out:
+    /// only the last line can have been cut off, and its shell received nothing.
     pub fn read(&mut self, text: &[u8]) {
         for line in String::from_utf8_lossy(text).lines() {
             match serde_json::from_str(line) {
@@ -69,13 +69,13 @@ impl Begun {
         self.lines.note(id, line);
     }
 
-    /// The KVS has what there is to know of a job, or nobody will ask.
+    /// The KVS has all data of a job, or nobody will ask.
     pub fn forget(&mut self, id: JobId) {
         self.lines.forget(&id);
         self.before.remove(&id);
     }
 
-    /// Forgets what was there when we came, but for these jobs.
+    /// Forgets all jobs from before our start, except these.
     pub fn forget_all_but(&mut self, is_known: impl Fn(JobId) -> bool) {
         let old: Vec<JobId> = self.before.keys().copied().collect();
         for id in old.into_iter().filter(|id| !is_known(*id)) {

@@ -8,7 +8,7 @@ use proto::data::Fsd;
 use proto::{Errno, Object, Refusal};
 use serde_json::{Map, Value, json};
 
-use crate::ladder::Pace;
+use crate::escalation::Pace;
 use crate::signals;
 
 /// The settings in force, checked.
@@ -32,7 +32,7 @@ pub struct Config {
     pub lease: Option<Duration>,
     /// Job shell to run; the one beside us when not set.
     pub job_shell: Option<String>,
-    /// Subprocess service, told in statistics only: shells are our own children.
+    /// Subprocess service, shown in statistics only: shells are our own children.
     pub service: String,
     /// True if guests may simulate jobs.
     pub allow_guests: bool,
@@ -97,7 +97,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Takes what `[exec]` says.
+    /// Applies the table `[exec]`.
     fn read(&mut self, conf: &Object) -> Result<(), Refusal> {
         for (key, setting) in [
             (&keys::EXEC_KILL_TIMEOUT, &mut self.kill_timeout),
@@ -177,7 +177,7 @@ fn signal(key: &Key, value: &Value) -> Result<i32, Refusal> {
 mod tests {
     use super::*;
 
-    /// Reads these settings; prints what changed, or why not.
+    /// Reads these settings; prints the changes, or the error.
     fn check(args: &[&str], conf: &str, expect: &str) {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let conf = Object(serde_json::from_str(conf).unwrap());

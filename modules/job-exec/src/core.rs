@@ -55,16 +55,16 @@ pub struct JobExec {
     pub(crate) leases: u64,
     /// True if the start is finished.
     pub(crate) has_started: bool,
-    /// We were asked to stop, and wait for what is being stored.
+    /// We were asked to stop, and wait for the commits under way.
     pub(crate) is_stopping: bool,
 }
 
 /// A shell whose job nobody has asked for yet.
 #[derive(Default)]
 pub struct Stray {
-    /// Its greeting, and the stream for its orders.
+    /// Greeting, and the stream for its orders.
     pub hello: Option<(ShellHello, Stream<ShellHello>)>,
-    /// Its last word.
+    /// Last word.
     pub exit: Option<(ShellExit, Reply<ShellExit>)>,
     /// Parts of the job held by job-execs below.
     pub held: BTreeMap<u32, Held>,
@@ -86,12 +86,12 @@ pub struct Surroundings {
 pub(crate) const RETRY: Duration = Duration::from_millis(RETRY_DELAY_MS);
 
 impl JobExec {
-    /// Tells the job manager of something wrong, of type `exec`.
+    /// Reports an error to the job manager, of type `exec`.
     pub(crate) fn raise(&mut self, cx: &mut Cx<Self>, id: JobId, severity: u32, note: &str) {
         self.raise_as(cx, id, "exec", severity, note);
     }
 
-    /// Tells the job manager of something wrong.
+    /// Reports an error to the job manager.
     pub(crate) fn raise_as(
         &mut self,
         cx: &mut Cx<Self>,
@@ -113,7 +113,7 @@ impl JobExec {
         }
     }
 
-    /// A job cannot go on: says why and lets it end.
+    /// A job cannot go on: reports the reason and lets it end.
     pub(crate) fn fail(&mut self, cx: &mut Cx<Self>, id: JobId, note: &str) {
         self.raise(cx, id, 0, note);
         if let Some(job) = self.jobs.get_mut(&id) {

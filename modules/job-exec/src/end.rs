@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::JobExec;
 use crate::core::RETRY;
-use crate::job::{Home, Job, Kind, tell_stored};
+use crate::job::{Home, Job, Kind, answer_stored};
 use crate::limits::{HANDED_BYTES_MAX, STOP_WAIT_S};
 use crate::outcomes::Outcome;
 use crate::state::{Move, State};
@@ -50,7 +50,7 @@ impl JobExec {
         if !job.step(Move::Logged) {
             return;
         }
-        job.tell_finish(cx);
+        job.send_finish(cx);
         self.dismiss_all(cx, id, Dismissal::Stored);
         self.store.graft(id, rootref);
     }
@@ -67,11 +67,11 @@ impl JobExec {
         job.step(Move::Grafted);
         if !std::mem::replace(&mut job.log.is_stored, true) && !was_handed {
             // It ended so soon that all of it was stored at once, and is sent at once.
-            job.tell_start(cx);
-            job.tell_finish(cx);
+            job.send_start(cx);
+            job.send_finish(cx);
         }
         // Nobody will read it any more.
-        tell_stored(cx, std::mem::take(&mut job.log.unsaid), &Ok(()));
+        answer_stored(cx, std::mem::take(&mut job.log.unsaid), &Ok(()));
         let outcome = Outcome {
             status: job.is_started.then_some(job.status),
             exception: job.exception.take(),
@@ -111,11 +111,11 @@ impl JobExec {
         }
         job.log.handed = Some(std::mem::take(&mut job.log.unsent));
         job.log.was_handed = true;
-        job.tell_over(cx);
+        job.send_short_job(cx);
         true
     }
 
-    /// The job manager has stored what was left to it.
+    /// The job manager has stored the data that was left to it.
     pub(crate) fn kept(&mut self, cx: &mut Cx<Self>, ids: Vec<JobId>) {
         for id in ids {
             let log = self.jobs.get_mut(&id).map(|job| &mut job.log);
@@ -166,8 +166,8 @@ pub(crate) fn remove_namespace(cx: &mut Cx<JobExec>, id: JobId) {
 }
 
 impl Job {
-    /// Tells the job manager how the job ended, if it knows that it had begun.
-    pub(crate) fn tell_finish(&self, cx: &mut Cx<JobExec>) {
+    /// Reports the end of the job to the job manager, if it knows that it had begun.
+    pub(crate) fn send_finish(&self, cx: &mut Cx<JobExec>) {
         if self.is_started && self.log.is_stored {
             let status = self.status;
             self.answer(cx, Step::Finish { status });
@@ -176,7 +176,7 @@ impl Job {
     }
 
     /// Sends the job manager all data of a job that ended soon.
-    pub(crate) fn tell_over(&self, cx: &mut Cx<JobExec>) {
+    pub(crate) fn send_short_job(&self, cx: &mut Cx<JobExec>) {
         if let Some(lines) = &self.log.handed {
             let over = Step::Over {
                 status: self.status,
@@ -187,7 +187,7 @@ impl Job {
         }
     }
 
-    /// The status to tell: that of an exception, the job's own, or a failure.
+    /// The status to report: that of an exception, the job's own, or a failure.
     fn final_status(&self, own: i32) -> i32 {
         let asked = self.ending.as_ref().and_then(|ending| ending.wait_status);
         match (asked, own, &self.ending) {
@@ -198,12 +198,12 @@ impl Job {
     }
 
     fn cancel_timers(&mut self, cx: &mut Cx<JobExec>) {
-        let ladder = self.ending.as_mut().and_then(|ending| ending.timer.take());
+        let escalation = self.ending.as_mut().and_then(|ending| ending.timer.take());
         let run = match &mut self.kind {
             Kind::Mock(_, timer) => timer.take(),
             Kind::Shells => None,
         };
-        let timers = [self.expiry.take(), ladder, run].into_iter().flatten();
+        let timers = [self.expiry.take(), escalation, run].into_iter().flatten();
         for timer in timers.chain(self.waits.drain(..)) {
             cx.cancel_timer(timer);
         }

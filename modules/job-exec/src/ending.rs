@@ -1,7 +1,7 @@
 //! Ending a job against its will: after a fatal exception, or when its time is up.
 //!
 //! The tasks get one signal after the other, then the shell is killed, then the job is
-//! given up; `ladder.rs` says when. A simulated job obeys the first signal.
+//! given up; `escalation.rs` says when. A simulated job obeys the first signal.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use proto::resource::Drain;
 use wire::Flags;
 
 use crate::JobExec;
-use crate::ladder::Rung;
+use crate::escalation::KillStep;
 use crate::signals::{SIGALRM, SIGKILL};
 
 impl JobExec {
@@ -59,7 +59,7 @@ impl JobExec {
         self.climb(cx, id);
     }
 
-    /// Takes the next step of the ladder, whose first one was taken by who began it.
+    /// Takes the next step of the escalation, whose first one was taken by the caller.
     fn climb(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let pace = self.config.pace();
         let Some(job) = self.jobs.get_mut(&id) else {
@@ -71,16 +71,16 @@ impl JobExec {
         let Some(ending) = &mut job.ending else {
             return;
         };
-        let (rung, wait) = pace.rung(ending.rung);
-        ending.rung += 1;
-        if rung != Rung::GiveUp {
+        let (step, wait) = pace.step(ending.step);
+        ending.step += 1;
+        if step != KillStep::GiveUp {
             ending.timer = Some(cx.timer(wait, move |core, cx| core.climb(cx, id)));
         }
-        match rung {
-            Rung::Term => {}
-            Rung::Kill => self.signal_tasks(cx, id, self.config.kill_signal),
-            Rung::KillShell => self.signal(cx, id, SIGKILL, true),
-            Rung::GiveUp => self.abandon(cx, id),
+        match step {
+            KillStep::Term => {}
+            KillStep::Kill => self.signal_tasks(cx, id, self.config.kill_signal),
+            KillStep::KillShell => self.signal(cx, id, SIGKILL, true),
+            KillStep::GiveUp => self.abandon(cx, id),
         }
     }
 
@@ -122,7 +122,7 @@ impl JobExec {
         }
     }
 
-    /// Hands say how often they were told to end a job by a job-exec before us.
+    /// Hands report how often a job-exec before us had ordered them to end a job.
     pub(crate) fn pressed_before(&mut self, id: JobId, n: u32) {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.n_pressed = job.n_pressed.max(n);

@@ -16,7 +16,7 @@ use crate::signals::SIGKILL;
 use crate::state::State;
 
 impl JobExec {
-    /// Something is new of the shells of a job: does what follows from it.
+    /// The state of the shells of a job has changed: takes the steps that follow.
     pub(crate) fn advance(&mut self, cx: &mut Cx<Self>, id: JobId) {
         if self.jobs.get(&id).is_none_or(|job| !job.state().is_alive()) {
             return;
@@ -171,7 +171,7 @@ impl JobExec {
             self.end_early(cx, id, None);
         } else {
             let message = format!("shell rank {shells} (on {host}): {how}");
-            self.tell_leader(cx, id, shells, 2, message);
+            self.notify_leader(cx, id, shells, 2, message);
             self.break_barriers(cx, id);
         }
     }
@@ -202,14 +202,14 @@ impl JobExec {
     /// raised.
     fn miss_shells(&mut self, cx: &mut Cx<Self>, id: JobId, ranks: &IdSet, severity: u32) {
         let shells = self.shell_ranks(id, ranks);
-        self.tell_leader(cx, id, shells, severity, String::new());
+        self.notify_leader(cx, id, shells, severity, String::new());
         self.break_barriers(cx, id);
         if severity == 0 {
             self.end_early(cx, id, None);
         }
     }
 
-    fn tell_leader(
+    fn notify_leader(
         &mut self,
         cx: &mut Cx<Self>,
         id: JobId,
@@ -237,8 +237,10 @@ impl JobExec {
             let ranks = ranks.unwrap_or_default();
             if core.jobs.get(&id).is_some_and(|job| job.state().is_alive()) && !ranks.is_empty() {
                 let (host, which) = core.names(id, &ranks);
-                let note = format!("job shells on {host} ({which}) are still running after the \
-                    leading one");
+                let note = format!(
+                    "job shells on {host} ({which}) are still running after the \
+                    leading one"
+                );
                 core.raise(cx, id, 0, &note);
                 core.end_early(cx, id, None);
             }
@@ -329,7 +331,8 @@ impl crate::hand::Part {
 
 impl Job {
     /// Keeps the largest of the wait statuses of its shells, as numbers (protocol/13 section
-    /// 3): what a shell has said counts more than that another was killed.
+    /// 3): the status of a shell that ended by itself counts more than that of one that was
+    /// killed.
     fn note_status(&mut self, status: i32) {
         self.worst = self.worst.max(Some(status));
     }

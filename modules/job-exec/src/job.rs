@@ -1,4 +1,4 @@
-//! One job in hand: what it is, where it is, and what runs it.
+//! One job in hand: its description, its ranks, and the way in which it runs.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::mock::Mock;
 use crate::process::Process;
 use crate::state::{Move, State, next};
 
-/// The event of the guest log that says which ranks a job cannot do without.
+/// The event of the guest log with the ranks that a job cannot do without.
 pub const CRITICAL_RANKS: &str = "critical-ranks";
 
 /// Name of the implementation that runs no shells.
@@ -37,7 +37,7 @@ pub struct Job {
     pub rset: Rset,
     /// Kind of execution.
     pub kind: Kind,
-    /// Its guest log as far as it is not stored.
+    /// The guest log as far as it is not stored.
     pub log: GuestLog,
     /// When its time ends, in seconds since the epoch; 0 for never.
     pub expiration: f64,
@@ -45,9 +45,9 @@ pub struct Job {
     pub expiry: Option<TimerId>,
     /// Set while it is being ended against its will.
     pub ending: Option<Ending>,
-    /// The first exception of severity 0 that was told.
+    /// The first exception of severity 0 that was reported.
     pub exception: Option<Step>,
-    /// Wait status to tell.
+    /// Wait status to report.
     pub status: i32,
     /// The largest wait status of its shells so far.
     pub worst: Option<i32>,
@@ -61,7 +61,7 @@ pub struct Job {
     pub n_pressed: u32,
     /// True if the job manager knows that it runs.
     pub is_started: bool,
-    /// Its ranks that it cannot do without, if it said so.
+    /// The ranks that it cannot do without, if it said so.
     pub critical_ranks: Option<IdSet>,
     /// True if the job manager had it started before.
     pub reattach: bool,
@@ -104,7 +104,8 @@ impl Kind {
     }
 }
 
-/// The guest log of a job, `exec.eventlog`, and what its shell left to us to store.
+/// The guest log of a job, `exec.eventlog`, and the output that its shell left to us to
+/// store.
 #[derive(Debug, Default)]
 pub struct GuestLog {
     /// Lines not sent off.
@@ -121,15 +122,15 @@ pub struct GuestLog {
     pub was_handed: bool,
     /// Location.
     pub home: Home,
-    /// A job-exec after us would know that a shell was started. Before that the shell is told
-    /// nothing: a second one must not be started.
+    /// A job-exec after us would know that a shell was started. Before that nothing is sent
+    /// to the shell: a second one must not be started.
     pub is_begun: bool,
-    /// The KVS says that a shell was started. Before that nobody else is told of it.
+    /// The KVS says that a shell was started. Before that it is reported to nobody else.
     pub is_stored: bool,
     /// True while the process of its shell is not known: nothing is stored before, so that
     /// records of a shell say where to look for it.
     pub is_held: bool,
-    /// It has the last word of the leading shell, which may be said again.
+    /// The log has the last word of the leading shell, which may be said again.
     pub has_word: bool,
     /// A commit is under way.
     pub in_flight: bool,
@@ -142,8 +143,8 @@ pub struct GuestLog {
 /// A job being ended against its will.
 #[derive(Debug, Default)]
 pub struct Ending {
-    /// Next step of the ladder.
-    pub rung: u32,
+    /// Next step of the kill escalation.
+    pub step: u32,
     /// The timer for it.
     pub timer: Option<TimerId>,
     /// Wait status that the exception asked for.
@@ -246,8 +247,8 @@ impl Job {
         cx.sender_of(&self.request) == cx.sender_of(message)
     }
 
-    /// Tells the job manager that the job runs, once that is sure.
-    pub fn tell_start(&self, cx: &mut Cx<JobExec>) {
+    /// Reports to the job manager that the job runs, once that is sure.
+    pub fn send_start(&self, cx: &mut Cx<JobExec>) {
         if self.is_started && self.log.is_stored {
             self.answer(cx, self.start_step());
         }
@@ -260,7 +261,7 @@ impl Job {
         }
     }
 
-    /// Tells the job manager what happened.
+    /// Reports a step of the job to the job manager.
     pub fn answer(&self, cx: &mut Cx<JobExec>, step: Step) {
         let progress = Progress { id: self.id, step };
         cx.send(Message::respond_to(&self.request, 0, progress.encode()));
@@ -296,7 +297,7 @@ impl Job {
         IdSet::first_n(n.max(1))
     }
 
-    /// Its statistics, with the active shells.
+    /// Statistics, with the active shells.
     pub fn stats(&self, active: &IdSet) -> JobStats {
         let all = self.shell_ranks();
         let implementation = match &self.kind {
@@ -310,14 +311,14 @@ impl Job {
             state: format!("{:?}", self.state).to_lowercase(),
             running: u32::from(self.state == State::Running),
             exception_in_progress: u32::from(self.ending.is_some()),
-            kill_count: self.ending.as_ref().map_or(0, |ending| ending.rung),
+            kill_count: self.ending.as_ref().map_or(0, |ending| ending.step),
             active_ranks: active.to_string(),
         }
     }
 }
 
-/// Tells those who wait for a log that it is stored, or why not.
-pub fn tell_stored(
+/// Answers those who wait for a log to be stored, with the error if there is one.
+pub fn answer_stored(
     cx: &mut Cx<JobExec>,
     waiting: Vec<Reply<CriticalRanks>>,
     result: &Result<(), Refusal>,

@@ -6,12 +6,12 @@
 //!
 //! It runs on every rank. The one of rank 0 is the *head*, which has the jobs; each of them is
 //! a *hand*, which has the shell of its own rank (`hand/`), and those above others pass on
-//! what goes up and down the tree of brokers.
+//! messages up and down the tree of brokers.
 //!
-//! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `begin.rs`,
-//! `gather.rs`, `ending.rs` and `end.rs` (its life in order), `begun.rs` (which jobs have begun), `recovery.rs` (jobs from
-//! before us), `process.rs` (whether their shells still run), `store.rs` (what is written to
-//! the KVS), `hand/` (shells) and `handlers/` (the methods).
+//! Read on in `core.rs` (its state), `state.rs` (how a job moves), `begin.rs`, `gather.rs`,
+//! `ending.rs` and `end.rs` (its life in order), `begun.rs` (which jobs have begun), `recovery.rs`
+//! (jobs from before us), `process.rs` (whether their shells still run), `store.rs` (what is
+//! written to the KVS), `hand/` (shells) and `handlers/` (the methods).
 
 mod begin;
 mod begun;
@@ -19,11 +19,11 @@ mod config;
 mod core;
 mod end;
 mod ending;
+mod escalation;
 mod gather;
 mod hand;
 mod handlers;
 mod job;
-mod ladder;
 pub mod limits;
 mod mail;
 mod mock;
@@ -75,7 +75,7 @@ impl Host for JobExec {
         // A job manager that was restarted does not know us yet.
         if gone.sender.is_some() && gone.sender == self.manager {
             self.manager = None;
-            self.say_hello(cx);
+            self.send_hello(cx);
         }
     }
 
@@ -120,7 +120,7 @@ impl Module for JobExec {
             // Of interest to the head alone.
             .heard::<JobException>(|core, cx, _, event| core.exception(cx, &event))
             // One that was restarted before it gave us a job does not know us.
-            .heard::<Online>(|core, cx, _, _| core.say_hello(cx))
+            .heard::<Online>(|core, cx, _, _| core.send_hello(cx))
             // Of interest to the others.
             .heard::<Ready>(|core, cx, _, _| core.head_is_ready(cx))
     }
@@ -159,7 +159,7 @@ impl Module for JobExec {
 }
 
 impl JobExec {
-    /// Takes in which jobs have begun before us.
+    /// Receives the jobs that have begun before us.
     fn read_begun(&mut self, begun: Option<io::Result<Vec<u8>>>) {
         match begun {
             Some(Ok(text)) => {
@@ -173,7 +173,8 @@ impl JobExec {
         }
     }
 
-    /// A job manager that was told of us has asked for all jobs that it knows to run by then.
+    /// A job manager that received our hello has asked for all jobs that it knows to run by
+    /// then.
     fn await_handed(&mut self, cx: &mut Cx<Self>) {
         if self.jobs.values().any(|job| job.log.handed.is_some()) {
             let wait = Duration::from_secs(LEFTOVER_WAIT_S);
@@ -181,7 +182,7 @@ impl JobExec {
         }
     }
 
-    /// Asks which brokers are below: what has to do with them waits for that.
+    /// Asks for the brokers below: work that concerns them waits for the answer.
     fn look_below(&mut self, cx: &mut Cx<Self>) {
         let rank = cx.rank();
         cx.call(&Topology { rank }, move |core: &mut JobExec, cx, result| {
@@ -207,9 +208,9 @@ impl JobExec {
         self.look_around(cx);
     }
 
-    /// Announces us to the job manager, until it answers. Not before we know what there was
-    /// before us: then that follows by itself.
-    fn say_hello(&mut self, cx: &mut Cx<Self>) {
+    /// Announces us to the job manager, until it answers. Not before the jobs from before
+    /// our start are known: then it follows by itself.
+    fn send_hello(&mut self, cx: &mut Cx<Self>) {
         if self.last_before.is_none() {
             return;
         }
@@ -222,7 +223,7 @@ impl JobExec {
             }
             Err(error) => {
                 tracing::debug!("job-manager.exec-hello: {error}");
-                cx.timer(core::RETRY, JobExec::say_hello);
+                cx.timer(core::RETRY, JobExec::send_hello);
             }
         });
     }

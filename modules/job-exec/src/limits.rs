@@ -18,8 +18,8 @@ pub const MAKERS_MAX: usize = 16;
 /// Bytes of log lines in one such commit, about; the rest goes in the next.
 pub const PRIMARY_BYTES_MAX: usize = 8 << 20;
 
-/// Shells that may wait for their job to be asked for. When full, a further one is
-/// told to ask again.
+/// Shells that may wait for their job to be asked for. When full, a further one must ask
+/// again.
 pub const STRAY_SHELLS_MAX: usize = 4096;
 
 /// Time that a shell that nobody asked for may wait, in seconds, before it is dismissed.
@@ -42,10 +42,10 @@ pub const LEFTOVER_WAIT_S: u64 = 5;
 /// Between two attempts to reach a service that is not there, in milliseconds.
 pub const RETRY_DELAY_MS: u64 = 500;
 
-/// Bytes of one `log` entry made from what a shell wrote to its own standard streams.
+/// Bytes of one `log` entry made from the output of a shell to its own standard streams.
 pub const SHELL_LOG_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes kept of what one shell writes to its own standard streams, in all. The rest is
+/// Bytes kept of the output of one shell to its own standard streams, in all. The rest is
 /// dropped: a shell's messages are few.
 pub const SHELL_LOG_TOTAL_BYTES_MAX: usize = 10 * 1024 * 1024;
 
@@ -59,11 +59,11 @@ pub const SHELL_DRAIN_MS: u64 = 1000;
 /// first.
 pub const OUTCOMES_MAX: usize = 16_384;
 
-/// Bytes of what one shell tells the leading one at a time. A longer message is refused.
+/// Bytes of one message from a shell to the leading one. A longer message is refused.
 pub const TELL_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes that wait for one leading shell to take them. When full, who tells it more is to
-/// tell it again later.
+/// Bytes that wait for one leading shell to take them. When full, the sender is to send
+/// it again later.
 pub const MAIL_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes of one answer to a leading shell, about; the rest comes with the next.
@@ -76,16 +76,16 @@ pub const BARRIER_BYTES_MAX: usize = 32 << 20;
 /// The same for all leading shells on one broker together.
 pub const MAILS_BYTES_MAX: usize = 128 << 20;
 
-/// Bytes of what shells tell each other that wait here to be passed on to the job-exec above.
-/// When full, who tells more is to tell it again later.
+/// Bytes of messages between shells that wait here to be passed on to the job-exec above.
+/// When full, the sender is to send it again later.
 pub const TRANSIT_BYTES_MAX: usize = 64 << 20;
 
-/// The same as [`BARRIER_BYTES_MAX`] for all jobs together, with what each has of its last
-/// barrier. A barrier for which there is no room does not open.
+/// The same as [`BARRIER_BYTES_MAX`] for all jobs together, with the data that each keeps
+/// of its last barrier. A barrier for which there is no room does not open.
 pub const BARRIERS_BYTES_MAX: usize = 256 << 20;
 
-/// After how long what the leading shell does not take is told again, in milliseconds: it may
-/// be lost with a job-exec on the way.
+/// Interval after which messages that the leading shell has not acknowledged are sent again,
+/// in milliseconds: they may be lost with a job-exec on the way.
 pub const RETELL_MS: u64 = 1000;
 
 /// Time that a restarted job-exec below has to join, in seconds. Then its shells are
@@ -101,6 +101,6 @@ pub const JOIN_LAST_MS: u64 = 2000;
 /// milliseconds. Those that do not count as late.
 pub const ROLL_CALL_MS: u64 = 1000;
 
-/// Bytes of what shells write to their own standard streams that wait here to be passed on
+/// Bytes of output of shells to their own standard streams that wait here to be passed on
 /// to the job-exec above. The rest is dropped.
 pub const WROTE_BYTES_MAX: usize = 4 << 20;

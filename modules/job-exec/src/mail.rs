@@ -1,11 +1,11 @@
 //! Messages of shells to the leading one of their job: a mailbox at the job-exec beside that
-//! one. A shell is answered when the leading one has taken its letter, and tells one at a
+//! one. A shell is answered when the leading one has taken its letter, and sends one at a
 //! time; so nothing is lost when either end, or we, are started again.
 
 use std::collections::VecDeque;
 
 use node::Cx;
-use proto::job_exec::{Heard, ShellHear, ShellTellError, Told};
+use proto::job_exec::{ShellBatch, ShellBatches, ShellHear, ShellTellError};
 
 use crate::JobExec;
 use crate::limits::{HEARD_BYTES_MAX, MAIL_BYTES_MAX};
@@ -28,11 +28,11 @@ struct Letter {
     at: u64,
     /// Rank of the broker where its shell is.
     from: u32,
-    told: Told,
+    told: ShellBatch,
     bytes: usize,
 }
 
-/// A shell is to be told that the leading one has taken its letter.
+/// A shell is to be notified that the leading one has taken its letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
     /// Rank of the broker where that shell is.
@@ -42,7 +42,7 @@ pub struct Taken {
 }
 
 /// Bytes of text in a letter.
-pub fn bytes_of(told: &Told) -> usize {
+pub fn bytes_of(told: &ShellBatch) -> usize {
     told.words.iter().map(|word| word.as_str().len()).sum()
 }
 
@@ -57,7 +57,7 @@ impl Mailbox {
         &mut self,
         cx: &mut Cx<JobExec>,
         from: u32,
-        told: Told,
+        told: ShellBatch,
     ) -> Result<(), ShellTellError> {
         let is_same =
             |letter: &Letter| letter.told.rank == told.rank && letter.told.seq == told.seq;
@@ -85,7 +85,7 @@ impl Mailbox {
     }
 
     /// The leading shell has taken all up to `after`, and asks for more.
-    pub fn hear(
+    pub fn receive(
         &mut self,
         cx: &mut Cx<JobExec>,
         after: u64,
@@ -110,7 +110,7 @@ impl Mailbox {
     /// Answers the leading shell, if it waits and there is something.
     fn give(&mut self, cx: &mut Cx<JobExec>) {
         let mut bytes = 0;
-        let mut heard = Heard::default();
+        let mut heard = ShellBatches::default();
         for letter in &self.letters {
             bytes += letter.bytes;
             if bytes > HEARD_BYTES_MAX && !heard.words.is_empty() {
@@ -126,7 +126,7 @@ impl Mailbox {
         }
     }
 
-    /// The leading shell hears no more: gives the letters that it has not taken.
+    /// The leading shell receives no more: returns the letters that it has not taken.
     pub fn close(&mut self, cx: &mut Cx<JobExec>, why: ShellTellError) -> Vec<Taken> {
         if let Some(reply) = self.hears.take() {
             reply.send(cx, Err(why));

@@ -1,4 +1,4 @@
-//! Simulated execution: what a job may ask for under `attributes.system.exec` (protocol/13
+//! Simulated execution: the settings of a job under `attributes.system.exec` (protocol/13
 //! section 7). Pure.
 
 use std::time::Duration;
@@ -9,15 +9,15 @@ use serde_json::Value;
 /// A job that only pretends to run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Mock {
-    /// Simulated run time; `None` until told to finish.
+    /// Simulated run time; `None` if the finish is ordered.
     pub run_duration: Option<Duration>,
-    /// Its wait status.
+    /// The wait status.
     pub wait_status: i32,
     /// Fails before it starts.
     pub fails_at_init: bool,
     /// Fails once it runs.
     pub fails_at_run: bool,
-    /// Starts and finishes only when told to.
+    /// Starts and finishes only by order.
     pub is_override: bool,
     /// Ends as soon as it is found again after a restart.
     pub reattach_finish: bool,
@@ -112,7 +112,8 @@ impl Fault {
 mod tests {
     use super::*;
 
-    /// Reads a jobspec with this `exec` table and duration; prints what it asks for.
+    /// Reads a jobspec with this `exec` table and duration; prints the resulting
+    /// settings.
     fn check(exec: &str, duration: &str, expect: &str) {
         let text =
             format!(r#"{{"attributes":{{"system":{{"duration":{duration},"exec":{exec}}}}}}}"#);

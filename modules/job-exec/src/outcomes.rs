@@ -16,9 +16,9 @@ use crate::limits::OUTCOMES_MAX;
 /// Result of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// Its wait status, if it had started.
+    /// The wait status, if it had started.
     pub status: Option<i32>,
-    /// The exception that it did not survive, as it was told.
+    /// The exception that it did not survive, as it was reported.
     pub exception: Option<Step>,
 }
 
@@ -42,8 +42,8 @@ impl Outcomes {
         }
     }
 
-    /// Tells it to a client that asks for a job that has ended. `false` when it is not known here.
-    pub fn tell(&self, cx: &mut Cx<JobExec>, id: JobId, request: &Message, reattach: bool) -> bool {
+    /// Sends it to a client that asks for a job that has ended. `false` when it is not known here.
+    pub fn send(&self, cx: &mut Cx<JobExec>, id: JobId, request: &Message, reattach: bool) -> bool {
         let Some(outcome) = self.by_id.get(&id) else {
             return false;
         };

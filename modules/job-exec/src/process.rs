@@ -9,10 +9,10 @@ use std::fs;
 use proto::data::Entry;
 use serde::{Deserialize, Serialize};
 
-/// A process, told from every other one of this host.
+/// A process, distinguished from every other one of this host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// Its number.
+    /// Number.
     pub pid: i32,
     /// When it was started, in clock ticks since the host was.
     pub start: u64,
@@ -27,7 +27,7 @@ pub enum Seen {
     Runs(Process),
     /// No process, or one that has ended and was not collected.
     Gone,
-    /// Something of which no more can be told.
+    /// A process of which no more can be known.
     Hidden,
 }
 

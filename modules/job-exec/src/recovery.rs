@@ -29,18 +29,18 @@ use crate::{JobExec, Surroundings};
 enum Past {
     /// Nothing of it is there.
     Nothing,
-    /// It was about to start.
+    /// The job was about to start.
     Init,
-    /// Its shell was started then, in a way that a later job-exec can pick up.
+    /// The shell was started then, in a way that a later job-exec can pick up.
     Started {
         at: f64,
         is_recoverable: bool,
         process: Option<Process>,
     },
-    /// It ended with this status.
+    /// The job ended with this status.
     Complete { status: i32 },
-    /// It ended without its shell, if with a status at all: we had said why, but whether that
-    /// was stored nobody knows.
+    /// The job ended without its shell, if with a status at all: we had said why, but whether
+    /// that was stored nobody knows.
     Failed { status: Option<i32> },
 }
 
@@ -73,7 +73,7 @@ impl Past {
 }
 
 impl JobExec {
-    /// Waits until the kvs has done what the one before us has asked of it: else a log might
+    /// Waits until the kvs has done all requests of the job-exec before us: else a log might
     /// be read that grows a moment later. A commit is answered after those before it.
     pub(crate) fn look_around(&mut self, cx: &mut Cx<Self>) {
         cx.call(&Commit::new(PRIMARY), |core: &mut JobExec, cx, result| {
@@ -107,7 +107,7 @@ impl JobExec {
             Ok(info) => {
                 core.last_before = Some(info.max_jobid);
                 core.recover_early(cx);
-                core.say_hello(cx);
+                core.send_hello(cx);
             }
             Err(error) => {
                 tracing::debug!("job-manager.getinfo: {error}");
@@ -140,8 +140,10 @@ impl JobExec {
             if self.jobs.contains_key(&id) {
                 continue;
             }
-            tracing::warn!("job={id}: not requested by the job manager: its guest directory is \
-                kept");
+            tracing::warn!(
+                "job={id}: not requested by the job manager: its guest directory is \
+                kept"
+            );
             let namespace = id.guest_namespace();
             cx.call(&GetRoot { namespace }, move |core, cx, result| {
                 if let Ok(root) = result {
@@ -153,7 +155,7 @@ impl JobExec {
         }
     }
 
-    /// Reads what is left of a job: its guest log is in a namespace, to which there may be
+    /// Reads the remains of a job: its guest log is in a namespace, to which there may be
     /// no link yet, or in the primary one.
     pub(crate) fn recover(&mut self, cx: &mut Cx<Self>, id: JobId) {
         if self.last_before.is_none() {
@@ -171,8 +173,8 @@ impl JobExec {
         });
     }
 
-    /// Looks a log up, again until it is known what there is. Not knowing what became of a
-    /// job is no reason to run it again.
+    /// Looks a log up, again until the answer is certain. A job whose fate is unknown is
+    /// not run again.
     fn read_log(
         &mut self,
         cx: &mut Cx<Self>,
@@ -274,8 +276,8 @@ impl JobExec {
         job.status = status;
         job.is_started = is_started;
         (job.log.is_begun, job.log.is_stored) = (true, true);
-        job.tell_start(cx);
-        job.tell_finish(cx);
+        job.send_start(cx);
+        job.send_finish(cx);
         self.admit_stray(cx, id);
         self.graft_again(cx, id);
     }
@@ -302,7 +304,7 @@ impl JobExec {
         );
     }
 
-    /// The job's shell was started, and nothing of it was stored: what would have been is
+    /// The job's shell was started, and nothing of it was stored: the missing events are
     /// written again.
     fn await_unstored(&mut self, cx: &mut Cx<Self>, id: JobId, process: Option<Process>) {
         let now = cx.now().wall;
@@ -463,7 +465,7 @@ impl JobExec {
             false => left,
         };
         let fails = mock.fails_at_run;
-        job.tell_start(cx);
+        job.send_start(cx);
         self.touch(id);
         self.arm_expiry(cx, id);
         self.run_mock(cx, id, left);

@@ -5,17 +5,17 @@
 /// State of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Reading what an earlier job-exec left of it.
+    /// Reading the remains from an earlier job-exec.
     Recovering,
     /// Started before us: its shell is to report.
     Waiting,
-    /// Its shell is being started.
+    /// The shell is being started.
     Starting,
-    /// Its shell runs, or the simulation of one.
+    /// The shell runs, or the simulation of one.
     Running,
-    /// It ended; the last words of its guest log are being stored.
+    /// The job ended; the last words of its guest log are being stored.
     Finishing,
-    /// Its guest directory is being put into the primary namespace.
+    /// The guest directory is being put into the primary namespace.
     Grafting,
     /// Nothing is left to do.
     Released,
@@ -30,11 +30,11 @@ pub enum Move {
     Adopt,
     /// The log of an earlier time says that it is complete.
     Complete,
-    /// Its shell runs.
+    /// The shell runs.
     Started,
-    /// Its shell reported after our restart.
+    /// Shell reported after our restart.
     Found,
-    /// Its shell could not be started, was lost, or exited; a simulation came to its end.
+    /// The shell could not be started, was lost, or exited; a simulation came to its end.
     Ended,
     /// The guest log is stored.
     Logged,

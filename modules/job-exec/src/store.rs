@@ -14,7 +14,7 @@ use proto::{Payload, Refusal};
 
 use crate::begun::BEGUN_FILE;
 use crate::core::RETRY;
-use crate::job::{Home, tell_stored};
+use crate::job::{Home, answer_stored};
 use crate::limits::{PRIMARY_BYTES_MAX, PRIMARY_OPS_MAX};
 use crate::state::{Move, State};
 use crate::{JobExec, Surroundings};
@@ -122,7 +122,7 @@ impl Waiting {
 }
 
 impl JobExec {
-    /// Sends off what has gathered: called when everything that had arrived was handled.
+    /// Sends the gathered data: called when everything that had arrived was handled.
     pub(crate) fn send_off(&mut self, cx: &mut Cx<Self>) {
         for id in std::mem::take(&mut self.dirty) {
             self.send_off_guest(cx, id);
@@ -182,7 +182,7 @@ impl JobExec {
             let are_first = !std::mem::replace(&mut job.log.exists, true);
             if is_last {
                 job.step(Move::Logged);
-                job.tell_finish(cx);
+                job.send_finish(cx);
             }
             return self.store.append(id, &lines, are_first, is_last);
         }
@@ -199,7 +199,7 @@ impl JobExec {
             |_, _| Some(RETRY),
             move |core: &mut JobExec, cx, result| {
                 let stored = result.as_ref().map(|_| ()).map_err(Refusal::clone);
-                tell_stored(cx, waiting, &stored);
+                answer_stored(cx, waiting, &stored);
                 core.guest_stored(cx, id, is_last, result);
             },
         );

@@ -24,7 +24,7 @@ impl JobExec {
             return;
         }
         job.is_started = true;
-        job.tell_start(cx);
+        job.send_start(cx);
         self.arm_expiry(cx, id);
     }
 
@@ -135,7 +135,7 @@ fn forget_if(hello: &mut Option<(ShellHello, Stream<ShellHello>)>, stream: Strea
     }
 }
 
-/// Adds what is new to what was kept.
+/// Adds news to those that were kept.
 fn add_news(kept: &mut Held, held: Held) {
     kept.ranks.add(&held.ranks);
     kept.knows &= held.knows;

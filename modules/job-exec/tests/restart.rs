@@ -225,8 +225,8 @@ fn a_job_that_left_no_log_can_not_be_recovered() {
     assert_eq!(stage.ask(&json!({}), true)[..2], [note, "finish 256"]);
 }
 
-/// A job-exec after one that has stored this log of a job. Nobody heard the release: job-exec
-/// and the job manager died.
+/// A job-exec after one that has stored this log of a job. Nobody received the release:
+/// job-exec and the job manager died.
 fn stage_of(log: &str) -> Stage {
     let mut stage = Stage::start("{}", &[]);
     stage.ask(&json!({}), false);

@@ -55,7 +55,7 @@ pub(crate) fn admit(cx: &Cx<JobInfo>, log: &str, peer: &Peer) -> Result<(), Refu
     })
 }
 
-/// Ends a watch in the KVS; what still comes of it is dropped.
+/// Ends a watch in the KVS; later responses to it are dropped.
 pub(crate) fn drop_watch(cx: &mut Cx<JobInfo>, call: CallId) {
     cx.cancel_call(call, "kvs-watch.cancel");
     cx.forget_call(call);

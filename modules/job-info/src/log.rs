@@ -49,7 +49,7 @@ impl Updated {
         }
     }
 
-    /// Its name.
+    /// Name.
     pub fn key(self) -> &'static str {
         match self {
             Updated::R => "R",

@@ -245,8 +245,8 @@ const APPEND: u32 = kvs::WATCH | kvs::WATCH_APPEND;
 const WAITING: u32 = APPEND | kvs::WAITCREATE;
 const GIVEN: &str = "response job-info.eventlog-watch #1";
 
-/// At each point of a job's life: which of the namespace's logs is asked for how, or what
-/// the client is told.
+/// At each point of a job's life: the log of the namespace that is asked for, or the
+/// answer to the client.
 #[test]
 fn a_guest_log_is_waited_for_until_the_job_has_started() {
     let pending = submit();
@@ -306,7 +306,8 @@ fn a_guest_log_is_followed_into_the_jobs_directory() {
     assert_eq!(probe.said(), [format!("{GIVEN} {}", line(&b)), end]);
 }
 
-/// The namespace goes before the first look at it: what it had is in the directory.
+/// The namespace is removed before the first look at it: its contents are in the
+/// directory.
 #[test]
 fn a_job_that_ends_before_its_log_is_seen_loses_nothing() {
     let header = event("header", "");

@@ -4,7 +4,7 @@
 //! The primary log is watched where it is, until `clean`. A guest log is in the job's own
 //! namespace while the job runs and in the job's directory afterwards: it is watched in
 //! the one until that is removed, and the rest is read from the other. Until there is a
-//! guest log, the primary log is followed too: it tells who may read, when the job has
+//! guest log, the primary log is followed too: it shows who may read, when the job has
 //! started and, should there never be a guest log, when the job has ended.
 
 use node::{Call, CallId, Cx, Peer, Stream, StreamId};
@@ -68,7 +68,7 @@ impl Watcher {
         self.path != "eventlog"
     }
 
-    /// Takes back what it had asked of the KVS.
+    /// Takes back its requests to the KVS.
     pub fn drop_calls(&mut self, cx: &mut Cx<JobInfo>) {
         for call in [self.feed.take(), self.life.take()].into_iter().flatten() {
             drop_watch(cx, call);
@@ -303,7 +303,7 @@ impl JobInfo {
         }
     }
 
-    /// Reads what is left of a guest log from the job's directory, and ends.
+    /// Reads the rest of a guest log from the job's directory, and ends.
     fn read_rest(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
         let Some(watcher) = self.watchers.get_mut(&stream) else {
             return;

@@ -1,10 +1,10 @@
 //! Jobs that travel together: one commit, then one request to the job manager.
 //!
-//! One commit is in flight at a time; what comes meanwhile is the next batch. The job
-//! manager may have several. Both steps may be done twice without harm, so each is done
-//! again when the service was lost on the way: the keys hold what they held, and the job
-//! manager takes no job twice. Unless we end, and not on rank 0: then it is the parent that is
-//! lost, which does not come back.
+//! One commit is in flight at a time; jobs that come meanwhile are the next batch. The job
+//! manager may have several. Both steps may be done twice without harm, so each is done again
+//! when the service was lost on the way: the keys hold what they held, and the job manager
+//! takes no job twice. Unless we end, and not on rank 0: then it is the parent that is lost,
+//! which does not come back.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::core::Incoming;
 use crate::limits::{BATCH_BYTES_MAX, RETRY};
 use crate::saved;
 
-/// Those who wait for a batch.
+/// Submitters who wait for a batch.
 struct Submitters {
     batch: u64,
     /// The job manager may have taken jobs of the batch: it was asked before.
@@ -83,7 +83,7 @@ impl JobIngest {
         hand_over(cx, Call::with_payload(request.encode()), submitters);
     }
 
-    /// Tells each submitter what became of its job.
+    /// Answers each submitter with the result of its job.
     fn answered(
         &mut self,
         cx: &mut Cx<Self>,
@@ -114,7 +114,7 @@ impl JobIngest {
         error.errno == Errno::EHOSTUNREACH && (cx.rank() == 0 || !self.is_ending)
     }
 
-    /// Tells all submitters of a batch that it failed, with the number of the error below.
+    /// Refuses all jobs of a failed batch, with the number of the error below.
     fn refuse(
         &mut self,
         cx: &mut Cx<Self>,
@@ -181,7 +181,7 @@ fn hand_over(
     });
 }
 
-/// Removes what is in the KVS of jobs that were not taken.
+/// Removes from the KVS the keys of jobs that were not accepted.
 fn unlink(cx: &mut Cx<JobIngest>, jobs: Vec<JobId>) {
     if jobs.is_empty() {
         return;

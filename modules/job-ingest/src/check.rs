@@ -6,8 +6,8 @@ use proto::data::sign::unwrap_none;
 use proto::data::{Jobspec, jobspec::JobspecError};
 use proto::job_ingest::{Submit, SubmitError};
 
+use crate::config::Settings;
 use crate::limits::{JOBSPEC_BYTES_MAX, SIGNED_BYTES_MAX};
-use crate::settings::Settings;
 
 /// Requester.
 #[derive(Debug, Clone, Copy)]

@@ -13,12 +13,12 @@ use proto::job_manager::SubmitJob;
 use proto::{Coded as _, Errno, RawJson, Refusal};
 
 use crate::check::{Checked, Requestor, check};
+use crate::config::{Settings, Stage};
 use crate::follow;
 use crate::limits::{IDS_AHEAD_MS_MAX, WAITING_JOBS_MAX};
 use crate::parts::Parts;
 use crate::pipeline::{Candidate, pass_again};
 use crate::saved;
-use crate::settings::{Settings, Stage};
 
 /// A job on its way in.
 pub(crate) struct Incoming {
@@ -26,7 +26,7 @@ pub(crate) struct Incoming {
     pub job: SubmitJob,
     /// By which the request is known when it comes again.
     pub number: Option<u64>,
-    /// It has come again: the job manager may have the job.
+    /// The job has come again: the job manager may have the job.
     pub may_be_taken: bool,
     /// As it was signed.
     pub j: String,

@@ -16,9 +16,9 @@ use crate::saved;
 
 const RANK_0: &str = "job-ingest must be loaded on rank 0 first";
 
-/// Asks rank 0 where ids are, after what a predecessor of this process has stored was read.
-/// The time of the answer counts from the question on, and a started millisecond as a whole
-/// one: an id that is made here after one of rank 0 is not of an earlier time.
+/// Asks rank 0 for the next ids, after the data stored by a predecessor of this process was
+/// read. The time of the answer counts from the question on, and a started millisecond as a
+/// whole one: an id that is made here after one of rank 0 is not of an earlier time.
 pub(crate) fn begin(cx: &mut Cx<JobIngest>) {
     let asked_ms = now_ms(cx);
     cx.call_with(

@@ -4,21 +4,21 @@
 //! It answers when both have it. A submission whose answer was lost with it gets the id that
 //! it had.
 //!
-//! Read on in `core.rs` (what it knows), `check.rs` (which requests may go on), `pipeline.rs` (how
+//! Read on in `core.rs` (its state), `check.rs` (which requests may go on), `pipeline.rs` (how
 //! their jobs are changed and checked), `users.rs` (who may submit), `batch.rs` (how jobs travel
-//! together), `parts.rs` (how what they share is stored once), `saved.rs` (what survives a restart) and `follow.rs` (the start on other
-//! ranks than 0). It never waits for company: a batch is what came in one turn, or while the batch
-//! before was being stored.
+//! together), `parts.rs` (how what they share is stored once), `saved.rs` (what survives a restart)
+//! and `follow.rs` (the start on other ranks than 0). It never waits for company: a batch is the
+//! set of jobs that came in one turn, or while the batch before was being stored.
 
 mod batch;
 mod check;
+mod config;
 mod core;
 mod follow;
 pub mod limits;
 mod parts;
 mod pipeline;
 mod saved;
-mod settings;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -27,8 +27,8 @@ use node::{Cx, Host, Module, Routes};
 use proto::job_ingest::{GetInfo, StatsGet, Submit};
 use proto::{Object, Refusal};
 
+use config::Settings;
 pub use core::JobIngest;
-use settings::Settings;
 pub use users::{Directory, Names, names_of};
 
 impl Host for JobIngest {

@@ -1,11 +1,12 @@
-//! Where a signed jobspec (J) is cut, so that what it shares with others is stored once.
+//! Cut points of a signed jobspec (J), so that parts it shares with others are stored
+//! once.
 //!
 //! Nearly all of J is the submitter's environment, and the jobs that a user submits in a row differ
 //! in a few bytes. The content store has equal blobs once. So J is stored as a head and a tail that
-//! others have too, and what is its own between them. Where these end is learnt from the texts
-//! alone: two that have much in common make a *model*, and what begins and ends like a model is cut
+//! others have too, and its own part between them. Where these end is learnt from the texts alone:
+//! two that have much in common make a *model*, and a text that begins and ends like a model is cut
 //! like it. J is base64: the same tail is written in one of three ways, depending on the length of
-//! what comes before it. This results in up to three models.
+//! the text before it. This results in up to three models.
 //!
 //! All of this saves space and does nothing else; a restart learns it again.
 
@@ -136,7 +137,8 @@ mod tests {
         (0..len).map(digit).collect()
     }
 
-    /// A signed jobspec: what comes before the job's own text, that, and what comes after.
+    /// A signed jobspec: the text before the job's own part, that part, and the text after
+    /// it.
     fn signed(before: &str, own: &str, after: &str) -> String {
         wrap_none(100, format!("{before}{own}{after}").as_bytes())
     }

@@ -13,7 +13,7 @@ use proto::{Coded as _, Errno, Object, Refusal};
 
 use crate::JobIngest;
 use crate::check::Checked;
-use crate::settings::Stage;
+use crate::config::Stage;
 use crate::users;
 
 /// A job that has no id yet.
@@ -107,8 +107,8 @@ impl JobIngest {
     }
 }
 
-/// Goes on with a job that has passed before, as it was then: the job manager may have it, so it
-/// is neither changed nor refused by what is configured now. One that is not stored any more was
+/// Goes on with a job that has passed before, as it was then: the job manager may have it, so
+/// the present configuration neither changes nor refuses it. One that is not stored any more was
 /// refused then, and comes as if for the first time.
 pub(crate) fn pass_again(cx: &mut Cx<JobIngest>, id: JobId, mut job: Candidate) {
     let stored = Lookup::new(PRIMARY, &id.kvs_key("jobspec"), 0);

@@ -24,7 +24,7 @@ pub(crate) fn write(recall: &Recall<JobId>, rank: u32, batch: u64) -> Option<Op>
     recall.op(&key(rank), batch)
 }
 
-/// Reads what a predecessor has written, after its last commit: one without operations goes
+/// Reads the data of a predecessor, after its last commit: a commit without operations goes
 /// through the same queue.
 pub(crate) fn read(
     cx: &mut Cx<JobIngest>,

@@ -18,7 +18,7 @@ const fn nobody(_: u32) -> crate::Names {
     }
 }
 
-/// A module that has read what a predecessor has saved.
+/// A module that has read the data of a predecessor.
 fn reading(args: &[&str], saved: Result<&str, Refusal>) -> Probe<JobIngest> {
     reading_under("{}", args, saved)
 }
@@ -306,7 +306,7 @@ fn found(text: &str) -> String {
     serde_json::to_string(&Found { val }).unwrap()
 }
 
-/// It would be refused by this.
+/// Queues by which the job would be refused.
 const QUEUES: &str =
     r#"{"queues":{"a":{}},"policy":{"jobspec":{"defaults":{"system":{"duration":"1m"}}}}}"#;
 

@@ -8,15 +8,15 @@ use nix::unistd::{Group, Uid, User, getgrouplist};
 use proto::config::policy::Access;
 use proto::job_ingest::SubmitError;
 
-/// Tells who a user is.
+/// Looks up a user.
 pub type Directory = fn(u32) -> Names;
 
 /// A user as the system knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names {
-    /// Its name; `None` for one that the system does not know.
+    /// Name; `None` for one that the system does not know.
     pub user: Option<String>,
-    /// Its groups.
+    /// Groups.
     pub groups: Vec<String>,
 }
 

@@ -89,7 +89,7 @@ impl Attr {
     }
 }
 
-/// Names of all attributes as `list-attrs` tells them: `all` is the last.
+/// Names of all attributes as `list-attrs` returns them: `all` is the last.
 pub fn names() -> Vec<String> {
     let names = Attr::ALL.iter().map(|(_, name)| *name);
     names.chain(["all"]).map(str::to_owned).collect()

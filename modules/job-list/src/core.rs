@@ -118,7 +118,7 @@ impl JobList {
         self.followers.closed(stream);
     }
 
-    /// Sees to it that watchers hear of changes, together and not too often.
+    /// Sends changes to watchers, together and not too often.
     pub(crate) fn snapshot_soon(&mut self, cx: &mut Cx<Self>) {
         if !self.table.counts.changed || self.watchers.is_empty() || self.is_snapshot_due {
             return;

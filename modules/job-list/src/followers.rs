@@ -1,6 +1,6 @@
-//! Those who follow jobs: each is told of all jobs, and then of each change at once. Changes are kept
-//! in one ring for all, so that a follower that does not take costs a place. One that is further
-//! behind than the ring goes back is told of all jobs again.
+//! Followers of jobs: each receives all jobs, and then of each change at once. Changes are kept in
+//! one ring for all, so that a follower that does not take costs a place. One that is further
+//! behind than the ring goes back receives all jobs again.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -52,7 +52,7 @@ pub struct Credit {
 /// Progress of a follower.
 #[derive(Debug)]
 enum Place {
-    /// It is told of all jobs from the beginning, another time or not.
+    /// The follower receives all jobs from the beginning, perhaps again.
     Begin { is_again: bool },
     /// Among all jobs; changes from this one on come then.
     Listing {
@@ -64,7 +64,7 @@ enum Place {
     Following { next: u64 },
 }
 
-/// The last changes. A place is how many there were before, and does not change.
+/// The last changes. A place is the number of entries before it, and does not change.
 #[derive(Debug, Default)]
 struct Changes {
     ring: VecDeque<Change>,
@@ -175,7 +175,7 @@ impl Followers {
 }
 
 impl Follower {
-    /// One that was told nothing.
+    /// One that has received nothing.
     pub fn new(
         stream: Stream<Follow>,
         peer: Peer,
@@ -210,7 +210,8 @@ impl Follower {
         self.stream.send_bytes(cx, page.take(tail));
     }
 
-    /// Sends what may be sent now, one slice; says whether there is more, for another turn.
+    /// Sends one slice, as far as allowed now; returns whether there is more, for another
+    /// turn.
     fn serve(
         &mut self,
         cx: &mut Cx<JobList>,
@@ -231,19 +232,19 @@ impl Follower {
                     only_of,
                 };
                 let scan = Box::new(Scan::new(wanted, budget, Some(Cursor::FIRST)));
-                self.tell_all(cx, table, scan, changes.end(), is_again)
+                self.notify_all(cx, table, scan, changes.end(), is_again)
             }
             Place::Listing {
                 scan,
                 next,
                 is_again,
-            } => self.tell_all(cx, table, scan, next, is_again),
+            } => self.notify_all(cx, table, scan, next, is_again),
             Place::Following { next } if next < changes.first => Ok(true),
-            Place::Following { next } => Ok(self.tell_changes(cx, table, changes, next)),
+            Place::Following { next } => Ok(self.send_changes(cx, table, changes, next)),
         }
     }
 
-    fn tell_all(
+    fn notify_all(
         &mut self,
         cx: &mut Cx<JobList>,
         table: &Table,
@@ -276,7 +277,7 @@ impl Follower {
         Ok(true)
     }
 
-    fn tell_changes(
+    fn send_changes(
         &mut self,
         cx: &mut Cx<JobList>,
         table: &Table,
@@ -299,7 +300,7 @@ impl Follower {
         next < changes.end()
     }
 
-    /// The job of a change, if it is or was what is followed.
+    /// The job of a change, if it is or was among the followed jobs.
     fn told<'a>(
         &self,
         cx: &Cx<JobList>,
@@ -321,7 +322,7 @@ impl Follower {
 }
 
 impl JobList {
-    /// Sends followers what they may have by now, each a slice in a turn.
+    /// Sends followers the allowed data, each a slice in a turn.
     pub(crate) fn serve_followers(&mut self, cx: &mut Cx<Self>) {
         let followers = &mut self.followers;
         if followers.is_empty() || followers.is_slicing || !self.feed.is_initialized() {

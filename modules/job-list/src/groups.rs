@@ -1,6 +1,6 @@
 //! Inactive jobs, in groups of the same user, result and queue, each in the order in which they
-//! ended. All groups together are the list of inactive jobs; some of them are what a search by
-//! user, result, queue and time is after, so that nobody looks at the others.
+//! ended. All groups together are the list of inactive jobs; a search by user, result, queue
+//! and time looks only at those that fit.
 
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
@@ -48,7 +48,7 @@ impl Ended {
         }
     }
 
-    /// Later than what ended at this time, in seconds since the epoch.
+    /// Ended later than this time, in seconds since the epoch.
     pub fn after(time: f64) -> Ended {
         Ended(time.max(0.0).to_bits(), u64::MAX)
     }

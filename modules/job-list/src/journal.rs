@@ -7,7 +7,7 @@
 //! the only change to an inactive job is to be purged, so jobs that ended some time ago are not
 //! sent again when both sides have the same number of them. Recent ends may have been announced and
 //! not stored. Requests that come while the history is read wait for it; while there is no job
-//! manager at all, they are answered from what was known.
+//! manager at all, they are answered from memory.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -36,13 +36,13 @@ pub struct Feed {
     before: Option<JobStatsReply>,
     /// Records that are not applied while a test looks on.
     paused: Option<VecDeque<Bytes>>,
-    /// The last request; what comes of an older one is dropped.
+    /// The last request; responses to an older one are dropped.
     call: Option<CallId>,
     /// Something has come of it.
     is_heard: bool,
     /// A job manager has answered, now or before.
     has_begun: bool,
-    /// Of jobs that ended by this time it is not told, if they are as many as are known.
+    /// Jobs that ended by this time are not sent, if they are as many as are known.
     known_by: Option<f64>,
     /// Number of them.
     known: u64,
@@ -100,7 +100,7 @@ impl JobList {
         self.apply(cx, &payload);
     }
 
-    /// The job manager answers: what is not known to be the same is told from the beginning.
+    /// The job manager answers: jobs not known to be the same are sent from the beginning.
     fn heard(&mut self) {
         if std::mem::replace(&mut self.feed.is_heard, true) {
             return;
@@ -249,7 +249,7 @@ impl JobList {
         }
     }
 
-    /// A job manager is there: who asks us next is to be told what it knows.
+    /// A job manager is there: followers are to receive its data.
     pub(crate) fn manager_is_there(&mut self, cx: &mut Cx<Self>) {
         if let Some(wait) = self.feed.wait.take() {
             cx.cancel_timer(wait);
@@ -278,7 +278,7 @@ impl JobList {
         self.feed.paused.get_or_insert_default();
     }
 
-    /// Applies what was kept.
+    /// Applies the events that were kept.
     pub(crate) fn unpause(&mut self, cx: &mut Cx<Self>) {
         for payload in self.feed.paused.take().into_iter().flatten() {
             self.apply(cx, &payload);

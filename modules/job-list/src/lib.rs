@@ -1,7 +1,7 @@
 //! job-list: lists the jobs of the instance and their attributes (protocol/12, RFC 43).
 //!
-//! Read on in `journal.rs` (where its knowledge comes from), crate `job-fold` (what events
-//! mean), `table.rs` (how jobs are kept and ordered), `query.rs` (constraints), `scan.rs` (a
+//! Read on in `journal.rs` (where its knowledge comes from), crate `job-fold` (the meaning of
+//! events), `table.rs` (how jobs are kept and ordered), `query.rs` (constraints), `scan.rs` (a
 //! search in slices) and `handlers/` (one file a method). It learns only from the journal of the
 //! job manager; it never reads a job's data from the KVS, and only asks it whether a job is there.
 

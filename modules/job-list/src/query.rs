@@ -62,7 +62,7 @@ pub enum Compare {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany;
 
-/// One walk over jobs: counts comparisons and remembers what it found of shared texts.
+/// One walk over jobs: counts comparisons and remembers its results for shared texts.
 #[derive(Debug)]
 pub struct Walk {
     /// Comparisons left; `None` for no limit.

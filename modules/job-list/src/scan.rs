@@ -37,13 +37,13 @@ pub struct Scan {
 /// Position at which a walk goes on.
 #[derive(Debug, Clone)]
 enum Place {
-    /// It has not begun; the order is that of the lists.
+    /// The scan has not begun; the order is that of the lists.
     Begin,
     /// Among jobs that were active at its beginning, then those that had ended by then.
     Listed(std::vec::IntoIter<u64>, Ended),
     /// A place that can be named.
     Named(Cursor),
-    /// It has ended.
+    /// The scan has ended.
     Done,
 }
 
@@ -144,7 +144,8 @@ impl Scan {
         self.lists & query::list_bit(list) != 0
     }
 
-    /// Walks the lists as they are; what does not fit in this turn is remembered by id.
+    /// Walks the lists as they are; jobs that do not fit in this turn are remembered by
+    /// id.
     fn begin<E: FnMut(&Job) -> Result<(), ListError>>(
         &mut self,
         table: &Table,
@@ -273,8 +274,8 @@ impl Scan {
     }
 }
 
-/// Returns a job if it matches; tells when the turn has ended. Jobs that are not shown do
-/// not count for the budget of comparisons: it would tell of them.
+/// Returns a job if it matches; an error when the turn has ended. Jobs that are not shown
+/// do not count for the budget of comparisons: it would reveal them.
 fn look<E: FnMut(&Job) -> Result<(), ListError>>(
     wanted: &Wanted,
     walk: &mut Walk,

@@ -1,9 +1,9 @@
 //! All jobs, and the three lists they are shown in (protocol/12 section 6).
 //!
-//! A job is a row of fixed size; what jobs have in common is kept once. Active jobs are on two
-//! lists. Inactive jobs, of which there may be millions, are in groups (`groups.rs`) that serve
-//! their order and searches at once. History is put in without order and sorted once: inserting
-//! a million jobs one by one into a sorted list is what makes a start slow.
+//! A job is a row of fixed size; data that jobs have in common is kept once. Active jobs are on
+//! two lists. Inactive jobs, of which there may be millions, are in groups (`groups.rs`) that
+//! serve their order and searches at once. History is put in without order and sorted once: a
+//! start would be slow if a million jobs were inserted one by one into a sorted list.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -183,8 +183,8 @@ impl Table {
         self.is_sorted = true;
     }
 
-    /// Begins again, with those that ended by `time` or with none: what else there is will be told.
-    /// Purged jobs stay counted. Gives back how many are left.
+    /// Begins again, with those that ended by `time` or with none: all others will be sent. Purged
+    /// jobs stay counted. Returns the number of those left.
     pub fn keep_ended_by(&mut self, time: Option<f64>) -> u64 {
         let counts = self.counts.of_purged();
         // Rows of a history that was cut off mean nothing.

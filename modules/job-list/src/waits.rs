@@ -47,7 +47,7 @@ impl Waits {
         self.by_id.keys().copied().collect()
     }
 
-    /// The job will not come: all who wait for it are told.
+    /// The job will not come: all who wait for it are answered.
     pub fn refuse(&mut self, cx: &mut Cx<JobList>, id: u64) {
         for wait in self.take(id) {
             wait.reply.send(cx, Err(ListError::NotFound));

@@ -1,5 +1,5 @@
-//! State of the module, and its changes by events. Every change of what is usable goes
-//! through [`Resource::post`] and ends in [`Resource::tell_scheduler`].
+//! State of the module, and its changes by events. Every change of the usable resources
+//! goes through [`Resource::post`] and ends in [`Resource::notify_scheduler`].
 
 use std::collections::VecDeque;
 
@@ -10,17 +10,17 @@ use proto::{Coded as _, Method, Object, Refusal};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::config::Settings;
 use crate::discovery::Discovery;
 use crate::drains::{Drains, Mode};
 use crate::follower::Reduce;
+use crate::hosts::Hosts;
 use crate::inventory::{self, Inventory};
 use crate::journal::Journal;
 use crate::limits::{JOURNAL_EVENTS_MAX, WAITING_REQUESTS_MAX};
 use crate::monitor::{Change, Monitor};
 use crate::scheduler::Scheduler;
-use crate::settings::Settings;
 use crate::store::{Store, Waiter};
-use crate::targets::Names;
 
 /// A request that waits until the resources are known.
 struct Waiting {
@@ -35,13 +35,13 @@ type GoOn = dyn FnOnce(Option<(&mut Resource, &mut Cx<Resource>)>);
 pub struct Resource {
     pub(crate) settings: Settings,
     pub(crate) size: u32,
-    /// The instance only recovers what is stored: no rank counts as online.
+    /// The instance only recovers the stored state: no rank counts as online.
     is_recovering: bool,
     /// The instance ends: ranks that go are not lost.
     pub(crate) is_ending: bool,
     pub(crate) hostlist: Hostlist,
     pub(crate) inventory: Option<Inventory>,
-    pub(crate) names: Names,
+    pub(crate) hosts: Hosts,
     pub(crate) drains: Drains,
     pub(crate) excluded: IdSet,
     pub(crate) monitor: Monitor,
@@ -50,9 +50,9 @@ pub struct Resource {
     pub(crate) stamps: Stamps,
     pub(crate) store: Store,
     pub(crate) scheduler: Option<Scheduler>,
-    /// On rank 0: what ranks have found.
+    /// On rank 0: the resources found by ranks.
     pub(crate) discovery: Discovery,
-    /// On other ranks: what is to go up.
+    /// On other ranks: the resources to report to the parent.
     pub(crate) reduce: Reduce,
     /// The topology of this machine, when it was looked at.
     pub(crate) topology: Option<String>,
@@ -75,7 +75,7 @@ impl Resource {
             is_ending: false,
             hostlist: brokers(cx, size),
             inventory: None,
-            names: Names::default(),
+            hosts: Hosts::default(),
             drains: Drains::default(),
             excluded: IdSet::new(),
             monitor: Monitor::default(),
@@ -149,9 +149,9 @@ impl Resource {
 
     /// The resources are known now, or known again.
     pub(crate) fn define(&mut self, cx: &mut Cx<Self>, inventory: Inventory) {
-        self.names = self.names_of(Some(&inventory));
+        self.hosts = self.hosts_of(Some(&inventory));
         for entry in std::mem::take(&mut self.recalled) {
-            self.drains.apply(&entry, &self.names);
+            self.drains.apply(&entry, &self.hosts);
         }
         self.excluded = match self.excluded_by(&self.settings.exclude) {
             Ok(excluded) => excluded,
@@ -168,11 +168,11 @@ impl Resource {
         while let Some(waiting) = self.waiting.pop_front() {
             (waiting.go_on)(Some((self, cx)));
         }
-        self.tell_scheduler(cx);
+        self.notify_scheduler(cx);
     }
 
     /// The hosts of all ranks: as R has them, else as the brokers are.
-    pub(crate) fn names_of(&self, inventory: Option<&Inventory>) -> Names {
+    pub(crate) fn hosts_of(&self, inventory: Option<&Inventory>) -> Hosts {
         let set = inventory.map(Inventory::whole);
         let last = inventory.and_then(|inventory| inventory.whole().last_rank());
         let n_ranks = last.map_or(0, |last| last + 1).max(self.size);
@@ -181,7 +181,7 @@ impl Resource {
             let of_set = set.and_then(|set| set.host(rank));
             of_set.or(of_broker(rank)).unwrap_or_default()
         });
-        Names::new(hosts)
+        Hosts::new(hosts)
     }
 
     /// Ranks that the configuration excludes.
@@ -189,7 +189,7 @@ impl Resource {
         if targets.is_empty() {
             return Ok(IdSet::new());
         }
-        self.names.ranks(targets).map_err(|error| {
+        self.hosts.ranks(targets).map_err(|error| {
             let text = format!("error decoding resource.exclude: {error}");
             Refusal::new(error.refusal().errno, text)
         })
@@ -210,7 +210,7 @@ impl Resource {
             Ok(entry) => entry,
             Err(error) => return tracing::error!("event {name}: {error}"),
         };
-        self.drains.apply(&entry, &self.names);
+        self.drains.apply(&entry, &self.hosts);
         if is_stored(name) {
             self.store.append(&entry, waiter);
         }
@@ -231,7 +231,7 @@ impl Resource {
         }
         self.lose_or_find(change);
         self.monitor.answer_waiting(cx);
-        self.tell_scheduler(cx);
+        self.notify_scheduler(cx);
     }
 
     /// Handles a rank that leaves: it is lost for good, unless R was configured;
@@ -255,7 +255,7 @@ impl Resource {
     /// Excluded ranks are not drained as well (flux-config-resource(5)).
     fn undrain_excluded(&mut self, cx: &mut Cx<Self>) {
         let both = self.excluded.intersection(self.drains.ranks());
-        let event = self.drains.undrain(both, None, Mode::Strict, &self.names);
+        let event = self.drains.undrain(both, None, Mode::Strict, &self.hosts);
         if let Ok(Some(event)) = event {
             self.post(cx, "undrain", &event, None);
         }
@@ -278,8 +278,8 @@ impl Resource {
         }
     }
 
-    /// A new configuration: only what is excluded, the properties of what is configured, and
-    /// how many events are kept change while we run.
+    /// A new configuration: only the excluded ranks, the properties of configured resources,
+    /// and the number of kept events change while we run.
     pub(crate) fn adopt(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
         let args = cx.welcome().args.clone().unwrap_or_default();
         let settings = Settings::new(&args, conf, hostname(cx))?;
@@ -289,7 +289,7 @@ impl Resource {
                 self.adopt_properties(settings.config.as_ref());
             }
             self.undrain_excluded(cx);
-            self.tell_scheduler(cx);
+            self.notify_scheduler(cx);
         }
         let kept = settings.journal_max.unwrap_or(JOURNAL_EVENTS_MAX);
         self.journal.set_max(kept);

@@ -23,7 +23,8 @@ pub struct Discovery {
     late: IdSet,
     /// R is made of these.
     makes_r: bool,
-    /// Reports whose senders are told when R is known: until then it may be asked again.
+    /// Reports whose senders are answered when R is known: until then it may be asked
+    /// again.
     waiting: Vec<Reply<TopoReduce>>,
 }
 
@@ -63,7 +64,7 @@ impl Discovery {
 }
 
 impl Resource {
-    /// Ranks say what they have found; `reply` is for who sent it.
+    /// Ranks report the resources that they have found; `reply` is for the sender.
     pub(crate) fn report(
         &mut self,
         cx: &mut Cx<Self>,
@@ -93,7 +94,7 @@ impl Resource {
         }
     }
 
-    /// R is made of what ranks find: waits for them, but not for ever.
+    /// R is made of the resources that ranks find: waits for them, but not for ever.
     pub(crate) fn await_reports(&mut self, cx: &mut Cx<Self>) {
         self.discovery.makes_r = true;
         let Some(timeout) = self.settings.discovery_timeout else {
@@ -123,7 +124,7 @@ impl Resource {
         self.define(cx, Inventory::new(set, DISCOVERED, DISCOVERED));
     }
 
-    /// Tells those who have reported that R is known.
+    /// Answers those who have reported, now that R is known.
     pub(crate) fn answer_reports(&mut self, cx: &mut Cx<Self>) {
         for reply in std::mem::take(&mut self.discovery.waiting) {
             reply.send(cx, Ok(Empty));
@@ -193,7 +194,7 @@ impl Resource {
         let (ranks, mode) = (IdSet::from(rank), Mode::Update);
         let event = self
             .drains
-            .drain(ranks, &self.excluded, Some(reason), mode, &self.names);
+            .drain(ranks, &self.excluded, Some(reason), mode, &self.hosts);
         if let Ok(Some(event)) = event {
             self.post(cx, "drain", &event, None);
         }

@@ -7,7 +7,7 @@ use proto::data::{Entry, Hostlist, IdSet};
 use proto::resource::{DrainError, DrainInfo};
 use serde::{Deserialize, Serialize};
 
-use crate::targets::Names;
+use crate::hosts::Hosts;
 
 /// Handling of ranks that are drained already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Mode {
 pub struct DrainEvent {
     /// Ranks.
     pub idset: IdSet,
-    /// Their hosts, in order of rank.
+    /// Hosts, in order of rank.
     #[serde(default)]
     pub nodelist: Hostlist,
     /// Reason.
@@ -86,7 +86,7 @@ impl Drains {
         excluded: &IdSet,
         reason: Option<String>,
         mode: Mode,
-        names: &Names,
+        names: &Hosts,
     ) -> Result<Option<DrainEvent>, DrainError> {
         match mode {
             Mode::Strict => {
@@ -121,7 +121,7 @@ impl Drains {
         ranks: IdSet,
         reason: Option<String>,
         mode: Mode,
-        names: &Names,
+        names: &Hosts,
     ) -> Result<Option<DrainEvent>, DrainError> {
         let not_drained = ranks.difference(&self.ranks);
         match (mode, not_drained.count()) {
@@ -140,7 +140,7 @@ impl Drains {
 
     /// Folds one event in; others than these two are ignored. Ranks are taken for
     /// those that the named hosts have today.
-    pub fn apply(&mut self, entry: &Entry, names: &Names) {
+    pub fn apply(&mut self, entry: &Entry, names: &Hosts) {
         if !matches!(entry.name(), "drain" | "undrain") {
             return;
         }
@@ -205,8 +205,8 @@ impl Drains {
 mod tests {
     use super::*;
 
-    fn names() -> Names {
-        Names::new(["a0", "a1", "a2", "a3"])
+    fn names() -> Hosts {
+        Hosts::new(["a0", "a1", "a2", "a3"])
     }
 
     struct Story {
@@ -239,7 +239,8 @@ mod tests {
             lines.collect::<Vec<_>>().join("; ")
         }
 
-        /// One command some time later; what it says, or the drained ranks after it.
+        /// Plays one command some time later; prints its answer, or the drained ranks
+        /// after it.
         fn check(&mut self, command: &str, ranks: &str, mode: &str, reason: &str, expect: &str) {
             self.now += 1.5;
             let ranks: IdSet = ranks.parse().unwrap();

@@ -21,7 +21,7 @@ type Senders = Vec<Reply<TopoReduce>>;
 pub struct Reduce {
     /// Ranks below this one.
     n_below: u64,
-    /// All that were heard of, this rank included.
+    /// All ranks that have reported, this rank included.
     heard: IdSet,
     /// Resources not sent yet, and their senders.
     pending: Rset,
@@ -68,7 +68,7 @@ impl Reduce {
         self.is_open && (self.is_over || is_complete) && !self.pending.is_empty()
     }
 
-    /// Takes what is to go up, under a number.
+    /// Takes the resources to report, under a number.
     fn take(&mut self) -> (u64, Rset) {
         self.last += 1;
         let senders = std::mem::take(&mut self.senders);
@@ -77,7 +77,7 @@ impl Reduce {
     }
 }
 
-/// This rank has looked at its machine: those below have a while to say what they have.
+/// This rank has looked at its machine: those below have a while to report theirs.
 /// Without any, its report is on its way before the broker says that it is online. All
 /// brokers start at once: a report waits until rank 0 has loaded its modules.
 pub fn begin(core: &mut Resource, cx: &mut Cx<Resource>, own: &Rset) {
@@ -101,7 +101,7 @@ fn open(core: &mut Resource, cx: &mut Cx<Resource>) {
     }
 }
 
-/// Sends up what is to go: everything that has queued in one message.
+/// Sends the resources to report: everything that has queued in one message.
 pub fn send_due(core: &mut Resource, cx: &mut Cx<Resource>) {
     if core.reduce.is_due() {
         let (number, report) = core.reduce.take();

@@ -8,7 +8,7 @@ use proto::data::{Hostlist, IdSet, Rset, rset::RsetError};
 
 use crate::machine::Found;
 
-/// The method by which R was made of what ranks have found.
+/// The method by which R was made of the resources found by ranks.
 pub const DISCOVERED: &str = "dynamic-discovery";
 /// The method by which R was configured.
 pub const CONFIGURED: &str = "configuration";
@@ -22,7 +22,7 @@ pub const STORED: &str = "kvs";
 /// R and where it came from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inventory {
-    /// Everything, lost ranks and excluded ones included: what is stored.
+    /// Everything, lost ranks and excluded ones included: the stored form.
     whole: Rset,
     /// Everything but lost ranks.
     set: Rset,
@@ -32,7 +32,7 @@ pub struct Inventory {
     pub method: String,
     /// The method by which R was made first: `method` unless that is `kvs`.
     pub origin: String,
-    /// Counts the changes of what `set` has, times apart.
+    /// Counts the changes of `set`, except those of its times.
     pub version: u64,
 }
 

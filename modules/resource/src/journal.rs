@@ -1,5 +1,5 @@
-//! The event log of resources (RFC 44): the past in memory, those who follow it, and
-//! what of it still has to be stored.
+//! The event log of resources (RFC 44): the past in memory, its followers, and the events
+//! that still have to be stored.
 
 use std::collections::VecDeque;
 
@@ -36,13 +36,13 @@ impl Journal {
         self.forget_oldest();
     }
 
-    /// Begins with what an earlier life had stored.
+    /// Begins with the events stored by an earlier process.
     pub fn recall(&mut self, entries: Vec<Entry>) {
         self.past.extend(entries);
         self.forget_oldest();
     }
 
-    /// Logs one event and tells the readers. `r` goes with the one that defines the
+    /// Logs one event and sends it to the readers. `r` goes with the one that defines the
     /// resources.
     pub fn post(&mut self, cx: &mut Cx<Resource>, entry: Entry, r: Option<&Rset>) {
         let reply = JournalReply {
@@ -56,7 +56,7 @@ impl Journal {
         self.forget_oldest();
     }
 
-    /// A new reader gets the past, a mark, and what is to come. R goes with the last
+    /// A new reader gets the past, a mark, and all later events. R goes with the last
     /// event that defines it.
     pub fn follow(
         &mut self,

@@ -1,29 +1,28 @@
-//! resource: knows what the instance has and what of it is usable, keeps the log of
-//! both, and hands them to one scheduler (protocol/13 sections 3 and 4).
+//! resource: knows the resources of the instance and the usable ones among them, keeps
+//! the log of both, and hands them to one scheduler (protocol/13 sections 3 and 4).
 //!
-//! Read on in `core.rs` (what it knows), `start.rs` (how it comes to know it),
-//! `discovery.rs` (what ranks have found, as rank 0 hears it from `follower.rs`),
-//! `scheduler.rs` (what a scheduler is told) and `handlers/` (one file a method, or two
-//! that belong together). It is the only writer
-//! of `resource.R` and `resource.eventlog`. It never knows what jobs have: that is the
-//! job manager's.
+//! Read on in `core.rs` (its state), `start.rs` (the source of its state), `discovery.rs`
+//! (resources found by ranks, which `follower.rs` reports to rank 0), `scheduler.rs`
+//! (messages to a scheduler) and `handlers/` (one file a method, or two that belong
+//! together). It is the only writer of `resource.R` and `resource.eventlog`. It never
+//! knows the resources of jobs: those are known to the job manager.
 
+mod config;
 mod core;
 mod discovery;
 mod drains;
 mod fake;
 mod follower;
 mod handlers;
+mod hosts;
 mod inventory;
 mod journal;
 mod limits;
 mod machine;
 mod monitor;
 mod scheduler;
-mod settings;
 mod start;
 mod store;
-mod targets;
 mod verify;
 mod xml;
 
@@ -34,9 +33,9 @@ use proto::resource::{
 };
 use proto::{Object, Refusal};
 
+use crate::config::Settings;
 pub use crate::core::Resource;
 pub use crate::machine::{Found, Machine, ThisMachine};
-use crate::settings::Settings;
 
 /// State of the worker thread.
 pub type Worker = Box<dyn Machine>;

@@ -30,7 +30,7 @@ pub const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// them. Later reports are passed on as they come.
 pub const REDUCE_HOLD: Duration = Duration::from_secs(2);
 
-/// Between two attempts to tell a parent whose module is not there yet.
+/// Between two attempts to report to a parent whose module is not there yet.
 pub const REDUCE_RETRY: Duration = Duration::from_millis(100);
 
 /// Ranks that come after R was made are gathered for this long before R grows: R is sent

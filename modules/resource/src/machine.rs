@@ -19,7 +19,7 @@ pub struct Found {
     pub cores: IdSet,
     /// Logical GPU ids.
     pub gpus: IdSet,
-    /// The machine in the XML of hwloc, if it can be told.
+    /// The machine in the XML of hwloc, if it can be described.
     pub topology: Option<String>,
 }
 
@@ -28,7 +28,7 @@ pub trait Machine: Send {
     /// Looks for cores and GPUs; with `restrict` only those that this process may use.
     fn discover(&mut self, restrict: bool) -> Result<Found, String>;
 
-    /// Reads a file whole, or says why not.
+    /// Reads a file whole, or returns the error.
     fn read(&mut self, path: &str) -> Result<String, String>;
 
     /// R of the job that this instance is, as the instance at `uri` has it, with its

@@ -7,7 +7,7 @@ use proto::resource::MonitorWaitup;
 
 use crate::core::Resource;
 
-/// The ranks by what is heard of them.
+/// The ranks by their last known state.
 #[derive(Debug, Default)]
 pub struct Monitor {
     heard: IdSet,
@@ -36,7 +36,8 @@ impl Monitor {
         &self.torpid
     }
 
-    /// These are torpid now, all in all; which became so, and which are not any more.
+    /// Sets the ranks that are torpid; returns those that became so, and those that are
+    /// not any more.
     pub fn set_torpid(&mut self, torpid: IdSet) -> (IdSet, IdSet) {
         let before = std::mem::replace(&mut self.torpid, torpid);
         (
@@ -45,14 +46,14 @@ impl Monitor {
         )
     }
 
-    /// These are heard of now, all in all.
-    pub fn hear(&mut self, heard: IdSet) -> Change {
+    /// Sets the ranks that are online; returns the changes.
+    pub fn receive(&mut self, heard: IdSet) -> Change {
         let before = self.online();
         self.heard = heard;
         self.change(&before)
     }
 
-    /// These do not count from now on.
+    /// Counts these ranks as down from now on; returns the changes.
     pub fn force_down(&mut self, ranks: &IdSet) -> Change {
         let before = self.online();
         self.forced_down.add(ranks);
@@ -72,7 +73,7 @@ impl Monitor {
         self.answer_waiting(cx);
     }
 
-    /// Answers those who have waited for what is true now: as many as they said.
+    /// Answers those who have waited for the present state.
     pub fn answer_waiting(&mut self, cx: &mut Cx<Resource>) {
         let n_online = self.online().count();
         let (done, waiting) = std::mem::take(&mut self.waiting)
@@ -104,19 +105,19 @@ mod tests {
     #[test]
     fn changes_are_told_once() {
         let mut monitor = Monitor::default();
-        let change = monitor.hear(set("0-2"));
+        let change = monitor.receive(set("0-2"));
         assert_eq!((change.online, change.offline), (set("0-2"), set("")));
-        assert_eq!(monitor.hear(set("0-2")), Change::default());
-        let change = monitor.hear(set("0,3"));
+        assert_eq!(monitor.receive(set("0-2")), Change::default());
+        let change = monitor.receive(set("0,3"));
         assert_eq!((change.online, change.offline), (set("3"), set("1-2")));
     }
 
     #[test]
     fn a_rank_forced_down_stays_down() {
         let mut monitor = Monitor::default();
-        monitor.hear(set("0-1"));
+        monitor.receive(set("0-1"));
         assert_eq!(monitor.force_down(&set("1")).offline, set("1"));
-        assert_eq!(monitor.hear(set("0-2")).online, set("2"));
+        assert_eq!(monitor.receive(set("0-2")).online, set("2"));
         assert_eq!(monitor.online(), set("0,2"));
     }
 }

@@ -1,5 +1,5 @@
-//! The scheduler that has the resources in hand: what it was told, and what it is to be
-//! told now (`resource.acquire`, protocol/13 section 3).
+//! The scheduler that has the resources in hand: the state it was sent, and the changes
+//! to send now (`resource.acquire`, protocol/13 section 3).
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use crate::core::Resource;
 pub struct Scheduler {
     pub(crate) stream: Stream<Acquire>,
     /// State sent to it, `None` before the first response.
-    told: Option<Told>,
-    /// It is told nothing any more, for tests.
+    told: Option<SchedulerState>,
+    /// The scheduler receives no more messages, for tests.
     is_muted: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Told {
+struct SchedulerState {
     /// Ranks of the resources.
     ranks: IdSet,
     excluded: IdSet,
@@ -41,18 +41,18 @@ impl Resource {
             told: None,
             is_muted: false,
         });
-        self.tell_scheduler(cx);
+        self.notify_scheduler(cx);
     }
 
-    /// From now on the scheduler is told nothing.
+    /// From now on nothing is sent to the scheduler.
     pub(crate) fn mute_scheduler(&mut self) {
         if let Some(scheduler) = &mut self.scheduler {
             scheduler.is_muted = true;
         }
     }
 
-    /// Sends the scheduler what it does not know yet.
-    pub(crate) fn tell_scheduler(&mut self, cx: &mut Cx<Self>) {
+    /// Sends the scheduler the changes that it does not know yet.
+    pub(crate) fn notify_scheduler(&mut self, cx: &mut Cx<Self>) {
         let (Some(now), Some(inventory)) = (self.to_tell(), &self.inventory) else {
             return;
         };
@@ -79,9 +79,9 @@ impl Resource {
         scheduler.stream.send(cx, &message);
     }
 
-    fn to_tell(&self) -> Option<Told> {
+    fn to_tell(&self) -> Option<SchedulerState> {
         let inventory = self.inventory.as_ref()?;
-        Some(Told {
+        Some(SchedulerState {
             ranks: inventory.ranks().clone(),
             excluded: self.excluded.clone(),
             up: self.up(),
@@ -91,8 +91,8 @@ impl Resource {
     }
 }
 
-impl Told {
-    fn news(&self, now: &Told) -> Acquired {
+impl SchedulerState {
+    fn news(&self, now: &SchedulerState) -> Acquired {
         let some = |ids: IdSet| (!ids.is_empty()).then_some(ids);
         let shrink = self.ranks.difference(&now.ranks);
         let down = self.up.difference(&now.up).difference(&shrink);

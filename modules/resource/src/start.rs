@@ -100,7 +100,7 @@ struct Look {
     restrict: bool,
     /// File with R.
     path: Option<String>,
-    /// File with what configured resources have for the scheduler.
+    /// File with the scheduler's part of configured resources.
     scheduling: Option<String>,
     /// Instance that this one is a job of, and the job.
     parent: Option<(String, JobId)>,
@@ -177,7 +177,7 @@ pub fn read_r(machine: &mut crate::Worker, path: &str) -> Result<Rset, String> {
     Rset::decode(&text).map_err(|error| format!("{path}: error parsing R: {error}"))
 }
 
-/// Reads a file with what R has for the scheduler.
+/// Reads a file with the scheduler's part of R.
 pub fn read_json(machine: &mut crate::Worker, path: &str) -> Result<Value, String> {
     let about = |why: String| format!("resource.scheduling: {why}");
     let text = machine.read(path).map_err(about)?;
@@ -227,8 +227,8 @@ fn settle(
     cx.started(Ok(()));
 }
 
-/// R as the parent instance has it. Without it, discovery sees what the job's binding
-/// leaves it.
+/// R as the parent instance has it. Without it, discovery sees only the resources to
+/// which the job is bound.
 fn of_parent(hosts: &Hostlist, parent: Option<Result<Rset, String>>) -> Option<Rset> {
     match parent? {
         Ok(set) => {
@@ -248,7 +248,7 @@ fn of_parent(hosts: &Hostlist, parent: Option<Result<Rset, String>>) -> Option<R
 
 /// The events that every life begins with, and the watch over other ranks.
 fn begin_log(core: &mut Resource, cx: &mut Cx<Resource>) -> Result<(), Refusal> {
-    core.names = core.names_of(None);
+    core.hosts = core.hosts_of(None);
     if core.settings.path.is_none() && core.settings.config.is_none() {
         // R will have these ranks and hosts, and an exclusion that is none ends the start.
         core.excluded_by(&core.settings.exclude)?;
@@ -258,7 +258,7 @@ fn begin_log(core: &mut Resource, cx: &mut Cx<Resource>) -> Result<(), Refusal> 
         "ranks": all, "online": "", "nodelist": core.hostlist.to_string(),
     });
     core.post(cx, "restart", &restart, None);
-    let change = core.monitor.hear(IdSet::from(0));
+    let change = core.monitor.receive(IdSet::from(0));
     core.ranks_changed(cx, &change);
     if core.size > 1 {
         watch_online(cx);
@@ -290,7 +290,7 @@ fn watch_online(cx: &mut Cx<Resource>) {
             Ok(group) => {
                 let mut heard = group.members;
                 heard.insert(0);
-                let change = core.monitor.hear(heard);
+                let change = core.monitor.receive(heard);
                 core.ranks_changed(cx, &change);
             }
             Err(refusal) => tracing::error!("{}: {refusal}", groups::ONLINE),
@@ -312,7 +312,7 @@ fn watch_torpid(cx: &mut Cx<Resource>) {
                         core.post(cx, name, &json!({ "idset": ranks }), None);
                     }
                 }
-                core.tell_scheduler(cx);
+                core.notify_scheduler(cx);
             }
             Err(refusal) => tracing::error!("{}: {refusal}", groups::TORPID),
         },

@@ -1,6 +1,6 @@
 //! Records to store in the KVS before their cause is answered: events that a restart needs, and R
-//! itself. One commit at a time; what comes meanwhile joins the next. Where it cannot be stored
-//! for now, it is when it can: nothing that has happened to a node is forgotten.
+//! itself. One commit at a time; events that come meanwhile join the next. Where it cannot be
+//! stored for now, it is when it can: nothing that has happened to a node is forgotten.
 
 use node::{Cx, Recall, Reply};
 use proto::data::Entry;
@@ -59,7 +59,7 @@ impl Store {
         self.r = Some(r);
     }
 
-    /// Sends off what waits, unless something is on its way.
+    /// Sends the waiting events, unless a commit is on its way.
     pub fn flush(&mut self, cx: &mut Cx<Resource>) {
         if self.on_its_way.is_some() || (self.log.is_empty() && self.r.is_none()) {
             return;

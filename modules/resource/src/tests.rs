@@ -79,8 +79,8 @@ fn start(conf: &str, attrs: &[(&str, &str)], args: &[&str]) -> Probe<Resource> {
     probe
 }
 
-/// Sends off what waits to be stored; returns the values by key. Other messages that
-/// were out are dropped.
+/// Sends the events that wait to be stored; returns the values by key. Other messages
+/// that were out are dropped.
 fn stored(probe: &mut Probe<Resource>) -> Vec<(String, String)> {
     probe.settle();
     let mut values = Vec::new();

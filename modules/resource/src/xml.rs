@@ -12,11 +12,11 @@ use proto::data::cpus::{Cpu, by_place};
 /// A NUMA node.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// Its number to the kernel.
+    /// Number to the kernel.
     pub id: u32,
     /// The processors that are near to it.
     pub cpus: IdSet,
-    /// Its size.
+    /// Size.
     pub bytes: u64,
 }
 

@@ -15,7 +15,7 @@ use crate::program::Program;
 pub struct Decided {
     /// Job id.
     pub id: JobId,
-    /// Its R.
+    /// R.
     pub r: String,
     /// Annotations to show.
     pub annotations: Object,
@@ -24,8 +24,8 @@ pub struct Decided {
 }
 
 impl Decided {
-    /// Tells it.
-    pub fn tell<P: Program>(self, cx: &mut Cx<Scheduler<P>>) {
+    /// Sends the answer.
+    pub fn send<P: Program>(self, cx: &mut Cx<Scheduler<P>>) {
         let mut reply = AllocReply::new(self.id, ALLOC_SUCCESS);
         match RawJson::new(&self.r) {
             Ok(r) => reply.r = Some(r),

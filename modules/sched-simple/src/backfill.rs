@@ -52,7 +52,7 @@ impl<P: Program> Scheduler<P> {
         for (id, set) in picked {
             let note = json!({ "backfill": head.to_string() });
             if let Some(decided) = self.start_job(cx, id, set, note) {
-                decided.tell(cx);
+                decided.send(cx);
             }
         }
     }

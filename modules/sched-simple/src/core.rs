@@ -16,21 +16,22 @@ use wire::Message;
 use crate::answer::{Decided, respond};
 use crate::backfill::Reservation;
 use crate::changes::Changes;
-use crate::connect::Link;
+use crate::config::Settings;
+use crate::handshake::Link;
 use crate::held::Held;
 use crate::log::Log;
-use crate::outlook::{Outlook, Told};
+use crate::outlook::{Estimate, Outlook};
 use crate::place;
 use crate::pool::Pool;
 use crate::program::{Policy, Program};
 use crate::queue::{Queue, Waiting};
 use crate::request::Request;
-use crate::settings::Settings;
 use crate::stats::Counters;
 
 /// Debug bit: deny every request.
 pub const DEBUG_FAIL_ALLOC: i64 = 1;
-/// Debug bit: say at once of every job that waits why, and behind how many.
+/// Debug bit: annotate every waiting job at once with the reason, and the number of jobs
+/// ahead.
 pub const DEBUG_ANNOTATE: i64 = 2;
 /// Debug bit: refuse every new expiration.
 pub const DEBUG_REFUSE_EXPIRATION: i64 = 4;
@@ -86,14 +87,14 @@ impl<P: Program> Scheduler<P> {
             id: alloc.id,
             request,
             message,
-            told: Told::default(),
+            told: Estimate::default(),
         };
         cx.step(job.id, JobStep::Queued);
         self.queue.insert(alloc.priority, job);
         self.changes.arrival(alloc.id);
     }
 
-    /// Reads what a job wants and whether it could ever have it.
+    /// Reads the request of a job, and checks whether it could ever be met.
     pub(crate) fn check(
         &mut self,
         jobspec: &Result<Jobspec, proto::data::jobspec::JobspecError>,
@@ -135,8 +136,8 @@ impl<P: Program> Scheduler<P> {
         }
     }
 
-    /// A job gives resources back: no more than it has. While it is still being read what each
-    /// has, that is put off.
+    /// A job gives resources back: no more than it has. While the allocations are still being
+    /// read, that is put off.
     pub(crate) fn free(&mut self, id: JobId, back: Rset, is_final: bool) {
         match self.link.early_frees() {
             Some(early) => early.push((id, back, is_final)),
@@ -169,13 +170,13 @@ impl<P: Program> Scheduler<P> {
         while let Some(decided) = self.start_first(cx) {
             // Those behind it may have to wait longer.
             self.reservation = None;
-            decided.tell(cx);
+            decided.send(cx);
         }
         if P::TRAITS.policy == Policy::Backfill {
             self.backfill(cx, &changes);
         }
         if cx.debug_bits() & DEBUG_ANNOTATE != 0 {
-            self.tell_all(cx);
+            self.notify_all(cx);
         }
         self.look_soon(cx);
     }
@@ -220,7 +221,7 @@ impl<P: Program> Scheduler<P> {
         }
         set.set_scheduling(pool.set().scheduling().cloned());
         note["resource_summary"] = json!(set.to_string());
-        for (word, gone) in job.told.changes(&Told::default()) {
+        for (word, gone) in job.told.changes(&Estimate::default()) {
             note[word] = gone;
         }
         let r = set.encode();
@@ -286,8 +287,8 @@ fn annotations(sched: Value) -> Object {
     Object(object)
 }
 
-/// Says of a job that waits what has changed, if anything has.
-pub fn annotate<P: Program>(cx: &mut Cx<Scheduler<P>>, job: &mut Waiting, new: &Told) {
+/// Annotates a waiting job with the changes, if there are any.
+pub fn annotate<P: Program>(cx: &mut Cx<Scheduler<P>>, job: &mut Waiting, new: &Estimate) {
     let changes = job.told.changes(new);
     job.told = *new;
     if changes.is_empty() {

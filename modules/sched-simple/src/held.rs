@@ -27,7 +27,7 @@ impl Held {
         self.jobs.values()
     }
 
-    /// Those that end, the soonest first, and when.
+    /// Allocations that end, the soonest first, and the times.
     pub fn by_end(&self) -> impl Iterator<Item = (f64, &Rset)> {
         let ends = self.ends.iter();
         ends.filter_map(|(end, id)| Some((f64::from_bits(*end), self.jobs.get(id)?)))

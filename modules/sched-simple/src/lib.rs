@@ -4,16 +4,17 @@
 //!
 //! One crate, one program a policy (`program.rs`). Read on in `core.rs` (the queue and the
 //! decision), `backfill.rs`, `pool.rs`, `view.rs` and `place.rs` (where a job goes), `plan.rs` and
-//! `outlook.rs` (when it may), `answer.rs` (what a job is told) and `connect.rs` (the handshake
+//! `outlook.rs` (when it may), `answer.rs` (answers to jobs) and `handshake.rs` (the handshake
 //! with resource and job-manager, at the start and after one of them has died). Running jobs are
 //! known from the job manager, which stores R: no state here outlives the module.
 
 mod answer;
 mod backfill;
 mod changes;
-mod connect;
+mod config;
 mod core;
 mod handlers;
+mod handshake;
 mod held;
 mod limits;
 mod log;
@@ -24,7 +25,6 @@ mod pool;
 mod program;
 mod queue;
 mod request;
-mod settings;
 mod shape;
 mod stats;
 mod view;
@@ -36,7 +36,7 @@ use proto::sched::{BackfillStats, Cancel, Expiration, FifoStats, Free};
 use proto::sched::{Prioritize, ResourceStatus, SimpleStats};
 use proto::{Method as _, Object, Refusal, Role, feasibility, sched};
 
-use crate::settings::Settings;
+use crate::config::Settings;
 
 pub use crate::core::Scheduler;
 pub use crate::program::{Backfill, Fifo, Policy, Program, Simple, Traits};
@@ -112,7 +112,7 @@ impl<P: Program> Module for Scheduler<P> {
         if cx.attr(&names::SIZE).is_none_or(|size| size == "1") {
             cx.hold_start();
         }
-        connect::acquire(cx);
+        handshake::acquire(cx);
         Ok(core)
     }
 }

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-/// Requests that the job manager may have here at a time unless it is told otherwise
-/// (protocol/25 section 12.1). It keeps the others.
+/// Requests that the job manager may have here at a time by default (protocol/25 section
+/// 12.1). It keeps the others.
 pub const QUEUE_DEPTH: u32 = 8;
 
 /// Requests that may wait here in unlimited mode; a further one is answered ENOBUFS,
 /// after which the job manager starts over.
 pub const QUEUE_MAX: usize = 1 << 20;
 
-/// Times that resources may come back while it is being read what jobs have. After more, that is
-/// asked again.
+/// Number of releases that may arrive while the allocations of jobs are being read. After more,
+/// that is asked again.
 pub const EARLY_FREES_MAX: usize = 1 << 20;
 
-/// Between two lookups of what a job has, while there is no KVS.
+/// Interval between two lookups of a job's allocation, while there is no KVS.
 pub const LOOKUP_RETRY: Duration = Duration::from_secs(1);
 
 /// Jobs behind the first one that a backfill pass looks at; those behind them wait until

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::settings::Level;
+use crate::config::Level;
 
 /// Lets lines through up to a level.
 #[derive(Debug, Clone, Copy)]

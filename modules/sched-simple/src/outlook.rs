@@ -1,7 +1,7 @@
 //! Estimates for pending jobs: the reason for waiting, the number of jobs ahead, and the
 //! expected start. Looked at only after a job has waited a while, and never more often than once
-//! a period: what runs through quickly costs nothing here. Of each job only what has changed is
-//! said, and of no more than `OUTLOOK_JOBS` jobs.
+//! a period: a job that runs through quickly costs nothing here. Only changes are sent of each
+//! job, and of no more than `OUTLOOK_JOBS` jobs.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ pub const IN_THE_WAY: &str = "would delay the first job";
 
 /// Last estimate sent for a pending job.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Told {
+pub struct Estimate {
     /// Expected start.
     pub t_estimate: Option<f64>,
     /// Reason for waiting.
@@ -35,7 +35,7 @@ pub struct Told {
     pub jobs_ahead: Option<u64>,
 }
 
-impl Told {
+impl Estimate {
     fn words(&self) -> [(&'static str, Value); 3] {
         [
             ("t_estimate", json!(self.t_estimate)),
@@ -45,7 +45,7 @@ impl Told {
     }
 
     /// Annotations that change the last estimate into `new`: null removes one.
-    pub fn changes(&self, new: &Told) -> Map<String, Value> {
+    pub fn changes(&self, new: &Estimate) -> Map<String, Value> {
         let pairs = self.words().into_iter().zip(new.words());
         let changed = pairs.filter(|((_, old), (_, new))| old != new);
         changed
@@ -94,7 +94,7 @@ impl<P: Program> Scheduler<P> {
             let is_in_the_way = P::TRAITS.policy == Policy::Backfill
                 && ahead > 0
                 && crate::place::fits(pool, &job.request);
-            let new = Told {
+            let new = Estimate {
                 t_estimate: estimates.next(),
                 reason: Some(if is_in_the_way {
                     IN_THE_WAY
@@ -108,7 +108,7 @@ impl<P: Program> Scheduler<P> {
             notes.push((job.id, new));
         }
         // Others have come before these: what was said of them is not kept up to date.
-        notes.extend(before.into_iter().map(|id| (id, Told::default())));
+        notes.extend(before.into_iter().map(|id| (id, Estimate::default())));
         for (id, new) in notes {
             if let Some(job) = self.queue.get_mut(id) {
                 annotate(cx, job, &new);
@@ -116,10 +116,10 @@ impl<P: Program> Scheduler<P> {
         }
     }
 
-    /// Says at once of all jobs why they wait: a test asked for it.
-    pub(crate) fn tell_all(&mut self, cx: &mut Cx<Self>) {
+    /// Annotates all jobs at once with the reason why they wait: requested by tests.
+    pub(crate) fn notify_all(&mut self, cx: &mut Cx<Self>) {
         for (ahead, job) in (0..).zip(self.queue.iter_mut()) {
-            let new = Told {
+            let new = Estimate {
                 reason: Some(INSUFFICIENT),
                 jobs_ahead: Some(ahead),
                 ..job.told
@@ -179,23 +179,23 @@ mod tests {
 
     #[test]
     fn only_what_changes_is_said() {
-        let old = Told {
+        let old = Estimate {
             t_estimate: Some(5.0),
             reason: Some(INSUFFICIENT),
             jobs_ahead: None,
         };
-        let check = |new: Told, expect: &str| {
+        let check = |new: Estimate, expect: &str| {
             assert_eq!(Value::Object(old.changes(&new)).to_string(), expect);
         };
         check(old, "{}");
-        let later = Told {
+        let later = Estimate {
             t_estimate: Some(6.5),
             jobs_ahead: Some(0),
             ..old
         };
         check(later, r#"{"t_estimate":6.5,"jobs_ahead":0}"#);
         check(
-            Told::default(),
+            Estimate::default(),
             r#"{"t_estimate":null,"reason_pending":null}"#,
         );
     }

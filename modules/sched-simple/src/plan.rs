@@ -1,5 +1,5 @@
-//! Simulation of a pool: resources freed and taken, and all of it undone at the end. Costs
-//! what is moved, and nothing that grows with the pool. Pure.
+//! Simulation of a pool: resources freed and taken, and all of it undone at the end. The
+//! cost grows with the moved entries, not with the pool. Pure.
 
 use std::borrow::Cow;
 

@@ -177,8 +177,8 @@ impl Pool {
         (cores, gpus)
     }
 
-    /// Takes what a job has already; refused with the name of the node, and nothing
-    /// changed, unless all of it is here and free.
+    /// Takes the resources that a job has already; refused with the name of the node, and
+    /// nothing changed, unless all of them are here and free.
     pub fn take(&mut self, set: &Rset) -> Result<(), String> {
         for (rank, wanted) in set.nodes() {
             let is_free = self.nodes.get(&rank).is_some_and(|node| {
@@ -193,7 +193,7 @@ impl Pool {
         Ok(())
     }
 
-    /// The same, but for what is not here.
+    /// The same, but passes over resources that are not here.
     pub fn take_present(&mut self, set: &Rset) {
         for (rank, wanted) in set.nodes() {
             self.change(rank, |node| {
@@ -203,7 +203,7 @@ impl Pool {
         }
     }
 
-    /// Gives back what a job had.
+    /// Gives back the resources of a job.
     pub fn give(&mut self, set: &Rset) {
         for (rank, back) in set.nodes() {
             self.change(rank, |node| {

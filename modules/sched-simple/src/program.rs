@@ -9,22 +9,22 @@ use crate::limits::QUEUE_DEPTH;
 pub enum Policy {
     /// None.
     Fifo,
-    /// Those that are done before the first one can start.
+    /// Jobs that are done before the first one can start.
     Backfill,
 }
 
 /// Name and default settings of a program of this crate.
 #[derive(Debug, Clone, Copy)]
 pub struct Traits {
-    /// Its name as a module.
+    /// Name as a module.
     pub name: &'static str,
-    /// Its policy.
+    /// Policy.
     pub policy: Policy,
     /// Requests that the job manager may have here at a time; `None` for all.
     pub depth: Option<u32>,
     /// True if it has the argument `test-hello-nopartial`.
     pub has_test_arguments: bool,
-    /// Its keys of the configuration, by their last word.
+    /// Keys of the configuration, by their last word.
     pub keys: [(&'static str, &'static Key); 3],
 }
 

@@ -8,7 +8,7 @@ use proto::data::job::Priority;
 use rustc_hash::FxHashMap;
 use wire::Message;
 
-use crate::outlook::Told;
+use crate::outlook::Estimate;
 use crate::request::Request;
 
 /// A job that waits.
@@ -21,7 +21,7 @@ pub struct Waiting {
     /// The message to answer.
     pub message: Message,
     /// Last estimate sent.
-    pub told: Told,
+    pub told: Estimate,
 }
 
 /// Place of a job in the queue.

@@ -11,7 +11,7 @@ use crate::shape::{Shape, ShapeError};
 /// A job's request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Nodes, slots and what is in them.
+    /// Nodes, slots and their contents.
     pub shape: Shape,
     /// Time limit in seconds; 0 for none.
     pub duration: f64,

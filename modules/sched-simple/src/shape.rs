@@ -1,5 +1,5 @@
 //! The resources that a jobspec asks for (RFC 14): nodes, slots, and cores and GPUs of a slot.
-//! Types that are not known here are passed over, and what is in them is looked at. Pure.
+//! Types that are not known here are passed over, and their contents are looked at. Pure.
 
 use proto::data::shape::{mismatch, not_found};
 use serde_json::{Map, Value};
@@ -41,9 +41,9 @@ pub struct Shape {
 /// Errors of reading a jobspec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShapeError {
-    /// It cannot be read.
+    /// The shape cannot be read.
     Malformed(String),
-    /// It asks for one of several numbers that are no simple range.
+    /// The shape asks for one of several numbers that are no simple range.
     Discrete(&'static str),
 }
 

@@ -7,7 +7,7 @@ use proto::sched::Stats;
 /// Part of a new interval, or of a new duration, in the average.
 const WEIGHT: f64 = 0.2;
 
-/// Of as many passes the first is timed: more often it would cost more than it tells.
+/// Of as many passes the first is timed: more often it would cost more than it shows.
 const TIMED_EVERY: u64 = 16;
 
 /// Counters since the start, or since they were cleared.
@@ -21,7 +21,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// The queue is looked at; says whether that is to be timed.
+    /// The queue is looked at; returns true if that is to be timed.
     pub fn pass(&mut self, now: Duration) -> bool {
         self.passes += 1;
         if let Some(last) = self.last_pass.replace(now) {

@@ -32,7 +32,7 @@ fn r(cores: &[u32]) -> String {
     set.encode()
 }
 
-/// A module that has its resources and asks who has what; hello is request 2.
+/// A module that has its resources and asks for the allocations; hello is request 2.
 fn acquired<P: Program>(args: &[&str], cores: &[u32]) -> Probe<Scheduler<P>> {
     let mut probe = Probe::start((), args, "{}").unwrap();
     assert_eq!(probe.said(), ["request resource.acquire #1"]);
@@ -100,7 +100,8 @@ fn from_manager<P: Program>(probe: &mut Probe<Scheduler<P>>, topic: &str, json: 
     probe.message(message);
 }
 
-/// Lets the module decide; returns what the job manager hears, as `id type resources`.
+/// Lets the module decide; returns the messages to the job manager, as `id type
+/// resources`.
 fn settle<P: Program>(probe: &mut Probe<Scheduler<P>>) -> Vec<String> {
     probe.settle();
     let mut heard = Vec::new();

@@ -1,5 +1,5 @@
 //! Where the shells of a job meet: each job-exec counts those of its own rank and below, and
-//! tells the one above when all are there. The one of rank 0 opens.
+//! reports to the one above when all are there. The one of rank 0 opens.
 
 use std::collections::BTreeMap;
 

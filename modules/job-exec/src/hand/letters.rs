@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use node::{Cx, Reply};
 use proto::data::JobId;
-use proto::job_exec::{Letter, Receipt, ShellHear, ShellTell, ShellTellError, Told};
+use proto::job_exec::{Letter, Receipt, ShellBatch, ShellHear, ShellTell, ShellTellError};
 use proto::{Coded, Empty, Errno, Method as _, Refusal};
 
 use crate::JobExec;
@@ -15,14 +15,19 @@ use crate::mail::{Taken, bytes_of};
 /// Messages of our own rank's shell, until the leading one has them.
 pub struct Telling {
     reply: Reply<ShellTell>,
-    told: Told,
+    told: ShellBatch,
     /// True while the timer for sending it again runs.
     is_timed: bool,
 }
 
 impl JobExec {
-    /// The shell of our own rank tells the leading one something.
-    pub(crate) fn tell(&mut self, cx: &mut Cx<Self>, request: ShellTell, reply: Reply<ShellTell>) {
+    /// The shell of our own rank sends the leading one messages.
+    pub(crate) fn send_letter(
+        &mut self,
+        cx: &mut Cx<Self>,
+        request: ShellTell,
+        reply: Reply<ShellTell>,
+    ) {
         let id = request.id;
         let Some(part) = self.hand.parts.get_mut(&id) else {
             return reply.send(cx, Err(self.why_unknown(id)));
@@ -42,7 +47,7 @@ impl JobExec {
             // It is the shell of a rank below, whose job-exec is not there just now.
             return reply.send(cx, Err(ShellTellError::Busy));
         }
-        let told = Told {
+        let told = ShellBatch {
             rank: request.rank,
             seq: request.seq,
             words: request.words,
@@ -64,7 +69,7 @@ impl JobExec {
             told,
         };
         self.carry(cx, id, letter);
-        self.tell_again_later(cx, id, request.seq);
+        self.resend_later(cx, id, request.seq);
     }
 
     /// A job that we do not have has ended, or is yet to be known: we were started again.
@@ -76,7 +81,7 @@ impl JobExec {
     }
 
     /// A job-exec that ends loses messages on their way: so it is sent again now and then.
-    fn tell_again_later(&mut self, cx: &mut Cx<Self>, id: JobId, seq: u64) {
+    fn resend_later(&mut self, cx: &mut Cx<Self>, id: JobId, seq: u64) {
         let shell = self.hand.parts.get_mut(&id).map(|part| &mut part.shell);
         let telling = shell.and_then(|shell| shell.tells.as_mut());
         let Some(telling) = telling.filter(|telling| telling.told.seq == seq) else {
@@ -105,13 +110,18 @@ impl JobExec {
                         told,
                     },
                 );
-                core.tell_again_later(cx, id, seq);
+                core.resend_later(cx, id, seq);
             }
         });
     }
 
-    /// The leading shell, of our own rank, asks what it is told.
-    pub(crate) fn hear(&mut self, cx: &mut Cx<Self>, request: ShellHear, reply: Reply<ShellHear>) {
+    /// The leading shell, of our own rank, asks for messages.
+    pub(crate) fn receive_letters(
+        &mut self,
+        cx: &mut Cx<Self>,
+        request: ShellHear,
+        reply: Reply<ShellHear>,
+    ) {
         let (id, rank) = (request.id, cx.rank());
         let Some(part) = self.hand.parts.get_mut(&id) else {
             return reply.send(cx, Err(self.why_unknown(id)));
@@ -136,12 +146,12 @@ impl JobExec {
             return reply.send(cx, Err(ShellTellError::NoReader));
         }
         let before = part.shell.mail.bytes();
-        let taken = part.shell.mail.hear(cx, request.after, reply);
+        let taken = part.shell.mail.receive(cx, request.after, reply);
         self.hand.mail_bytes -= before - part.shell.mail.bytes();
         self.receipts(cx, id, taken, 0);
     }
 
-    /// The leading shell, of our own rank, hears no more.
+    /// The leading shell, of our own rank, receives no more.
     pub(crate) fn close_mail(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(part) = self.hand.parts.get_mut(&id) else {
             return;
@@ -239,7 +249,7 @@ impl JobExec {
 }
 
 impl Telling {
-    /// Nobody is told any more.
+    /// Nobody is notified any more.
     pub fn end(self, cx: &mut Cx<JobExec>, why: ShellTellError) {
         self.reply.send(cx, Err(why));
     }

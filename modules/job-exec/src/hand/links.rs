@@ -1,5 +1,5 @@
-//! The job-execs below: they join, tell what is new, and may be lost. A link that breaks is
-//! no loss yet: the job-exec may have been started again. Its broker knows.
+//! The job-execs below: they join, report news, and may be lost. A link that breaks is no
+//! loss yet: the job-exec may have been started again. Its broker knows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -125,7 +125,7 @@ impl JobExec {
     }
 
     /// Another broker has taken the place of one whose loss was not noticed, or not looked at,
-    /// yet: what ran there is not waited for.
+    /// yet: its processes are not waited for.
     fn replace_broker(&mut self, cx: &mut Cx<Self>, rank: u32, broker: &str) {
         let link = self.hand.links.get(&rank).map(|link| &link.broker);
         let gone = self.hand.gone.get(&rank).map(|gone| &gone.broker);
@@ -251,7 +251,7 @@ impl JobExec {
             // It opened before we were started.
             self.order_all(cx, id, |order| order.open = Some(open));
         }
-        self.take_news(cx, id, held);
+        self.receive_news(cx, id, held);
         if !knows {
             self.send_launch(id, link, &IdSet::new());
         }
@@ -260,7 +260,7 @@ impl JobExec {
         }
     }
 
-    /// Tells a job-exec below that nobody wants its shells of a job.
+    /// Notifies a job-exec below that nobody wants its shells of a job.
     pub(crate) fn send_away(&mut self, link: u32, held: &Held, why: Dismissal) {
         if let Some(link) = self.hand.links.get_mut(&link) {
             let order = Order {
@@ -271,7 +271,7 @@ impl JobExec {
         }
     }
 
-    /// Tells a job-exec below how things stand with a job.
+    /// Sends a job-exec below the whole state of a job.
     fn send_whole(&mut self, id: JobId, link: u32) {
         let Some(order) = self.whole_order(id) else {
             return;
@@ -291,7 +291,7 @@ impl JobExec {
     }
 
     /// Processes news of a job from below.
-    fn take_news(&mut self, cx: &mut Cx<Self>, id: JobId, held: Held) {
+    fn receive_news(&mut self, cx: &mut Cx<Self>, id: JobId, held: Held) {
         let news = held.news;
         let Some(part) = self.hand.parts.get_mut(&id) else {
             return;
@@ -321,7 +321,7 @@ impl JobExec {
         self.news(cx, id);
     }
 
-    /// A job-exec below tells what is new.
+    /// A job-exec below reports news.
     pub(crate) fn reported(
         &mut self,
         cx: &mut Cx<Self>,

@@ -1,8 +1,8 @@
-//! The hand of a job-exec: what it does on every rank. It starts the shell of its own rank
-//! and hears it, passes orders down to the job-execs below and news up to the one above.
-//! Rank 0 has one too, whose news goes to the head (`gather.rs`) without a message.
+//! The hand of a job-exec: its work on every rank. It starts the shell of its own rank and
+//! receives its messages, passes orders down to the job-execs below and news up to the one
+//! above. Rank 0 has one too, whose news goes to the head (`gather.rs`) without a message.
 //!
-//! Read on in `part.rs` (what it has of a job), `shell.rs` (the shell of its own rank),
+//! Read on in `part.rs` (its part of a job), `shell.rs` (the shell of its own rank),
 //! `obey.rs` (orders on their way down), `uplink.rs` and `links.rs` (to the one above, from
 //! those below), `barrier.rs` and `letters.rs` (what shells have to do with each other).
 
@@ -30,15 +30,15 @@ use crate::JobExec;
 /// Shells and links of a job-exec.
 #[derive(Default)]
 pub struct Hand {
-    /// Its part of each job.
+    /// Part of each job.
     pub parts: BTreeMap<JobId, Part>,
     /// The brokers below; `None` if there are none.
     pub tree: Option<Tree>,
     /// The job-execs below that have joined, by the rank of their brokers.
     pub links: BTreeMap<u32, Link>,
-    /// Those that had, and may come again.
+    /// Links that had parts, and may come again.
     pub gone: BTreeMap<u32, Gone>,
-    /// Those of which is being found out where they are.
+    /// Joins whose place in the tree is being looked up.
     pub joining: BTreeMap<StreamId, (Join, Stream<Join>)>,
     /// Streams on which those below take orders.
     pub joined: BTreeMap<StreamId, u32>,
@@ -52,13 +52,13 @@ pub struct Hand {
     pub mail_bytes: usize,
     /// Bytes of words that wait for the way up.
     pub transit_bytes: usize,
-    /// Bytes of what shells wrote that wait for the way up.
+    /// Bytes of output of shells that wait for the way up.
     pub wrote_bytes: usize,
 }
 
 /// A job-exec below.
 pub struct Link {
-    /// Its broker and all below that.
+    /// Broker and all below that.
     pub below: IdSet,
     /// Identity of the sender.
     pub sender: Option<Identity>,
@@ -68,7 +68,7 @@ pub struct Link {
     pub stream: Stream<Join>,
     /// Orders that go with the next message.
     pub queue: BTreeMap<JobId, Vec<Order>>,
-    /// True if it waits to be told that it has joined.
+    /// True if it waits for the answer to its join.
     pub is_new: bool,
     /// True if it may not know all of its shells yet.
     pub is_fresh: bool,
@@ -76,7 +76,7 @@ pub struct Link {
 
 /// A job-exec below that is not there.
 pub struct Gone {
-    /// Its broker and all below that.
+    /// Broker and all below that.
     pub below: IdSet,
     /// See [`Link::sender`].
     pub sender: Option<Identity>,
@@ -178,7 +178,7 @@ fn broker_of(sender: &Identity) -> &str {
 }
 
 impl JobExec {
-    /// Something is new of a job: the head looks at it, or the job-exec above will hear of it.
+    /// A job has news: the head looks at them, or they are sent to the job-exec above.
     pub(crate) fn news(&mut self, cx: &mut Cx<Self>, id: JobId) {
         match cx.rank() {
             0 => self.advance(cx, id),
@@ -186,7 +186,7 @@ impl JobExec {
         }
     }
 
-    /// Adds to what a job-exec below is told next.
+    /// Adds to the next message for a job-exec below.
     pub(crate) fn queue(&mut self, id: JobId, link: u32, add: impl FnOnce(&mut Order)) {
         let lease = self.hand.parts.get(&id).map(|part| part.lease.clone());
         if let (Some(link), Some(lease)) = (self.hand.links.get_mut(&link), lease) {

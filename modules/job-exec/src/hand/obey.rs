@@ -1,5 +1,5 @@
-//! Orders: what concerns our own rank is done, the rest goes down to those that it concerns.
-//! An order that comes again changes nothing.
+//! Orders: the part for our own rank is done, the rest goes down to the ranks that it
+//! concerns. An order that comes again changes nothing.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::JobExec;
 use crate::limits::LINK_WAIT_S;
 
 impl JobExec {
-    /// Does what is ordered.
+    /// Carries out an order.
     pub(crate) fn obey(&mut self, cx: &mut Cx<Self>, mut order: Order) {
         let id = order.id;
         if let Some(launch) = order.launch.take() {
@@ -33,11 +33,11 @@ impl JobExec {
         if let Some(part) = self.hand.parts.get_mut(&id) {
             part.begin = order.begin.or(part.begin);
             if order.namespace && !std::mem::replace(&mut part.has_namespace, true) {
-                part.shell.tell_namespace(cx);
+                part.shell.send_namespace(cx);
             }
             if let Some(expiration) = order.expiration.filter(|time| *time != part.expiration) {
                 part.expiration = expiration;
-                part.shell.tell_expiration(cx, expiration);
+                part.shell.send_expiration(cx, expiration);
             }
         }
         if let Some(press) = order.press {
@@ -47,7 +47,7 @@ impl JobExec {
             self.barrier_open(cx, id, open);
         }
         if !lost.is_empty() {
-            self.tell_lost(cx, id, lost);
+            self.send_lost(cx, id, lost);
         }
         for letter in letters {
             self.carry(cx, id, letter);
@@ -66,7 +66,7 @@ impl JobExec {
         }
     }
 
-    /// Tells those below what is for all that have part in a job.
+    /// Sends those below the part of an order that is for all ranks of a job.
     fn pass_on(&mut self, cx: &Cx<Self>, order: &Order) {
         if order.is_empty() {
             return;
@@ -152,7 +152,7 @@ impl JobExec {
         }
     }
 
-    /// Starts what can be started of what is to be.
+    /// Starts those shells that can be started now.
     pub(crate) fn send_launches(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let own = cx.rank();
         let Some(part) = self.hand.parts.get_mut(&id) else {
@@ -247,9 +247,8 @@ impl JobExec {
         });
     }
 
-    /// The leading shell of a job is told of others that are not there any more: it may be
-    /// here, or below.
-    fn tell_lost(&mut self, cx: &mut Cx<Self>, id: JobId, lost: Vec<LostShells>) {
+    /// The leading shell of a job is notified of lost shells: it may be here, or below.
+    fn send_lost(&mut self, cx: &mut Cx<Self>, id: JobId, lost: Vec<LostShells>) {
         let Some(part) = self.hand.parts.get_mut(&id) else {
             return;
         };
@@ -259,7 +258,7 @@ impl JobExec {
         if leader == cx.rank() {
             for lost in lost {
                 if !part.lost.contains(&lost) {
-                    part.shell.tell_lost(cx, &lost);
+                    part.shell.send_lost(cx, &lost);
                     part.lost.push(lost);
                 }
             }
@@ -294,7 +293,7 @@ impl JobExec {
         part.shell.press(cx, press);
     }
 
-    /// Nothing more is wanted of a job: its shells are told, here and below.
+    /// Nothing more is wanted of a job: its shells are notified, here and below.
     pub(crate) fn dismiss_all(&mut self, cx: &mut Cx<Self>, id: JobId, why: Dismissal) {
         self.order_all(cx, id, |order| order.dismiss = Some(why));
     }

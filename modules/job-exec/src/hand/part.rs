@@ -21,9 +21,9 @@ pub struct Part {
     pub task: Option<Rc<Task>>,
     /// Ranks of all brokers that have part in it, if they are known.
     pub all: IdSet,
-    /// Those of them that are here and below.
+    /// Ranks of the job that are here and below.
     pub ranks: IdSet,
-    /// Where a shell is to be started, and nobody was told so yet.
+    /// Ranks where a shell is to be started, and the order was not sent yet.
     pub unsent: IdSet,
     /// Ranks on which a shell is being started.
     pub starting: IdSet,
@@ -33,7 +33,7 @@ pub struct Part {
     pub awaited: IdSet,
     /// Ends of the other shells.
     pub ended: Vec<Ended>,
-    /// Since when shells may be told their job.
+    /// Time since when shells may receive their job.
     pub begin: Option<f64>,
     /// True if the job's namespace exists.
     pub has_namespace: bool,
@@ -41,7 +41,7 @@ pub struct Part {
     pub press: Option<Pressure>,
     /// The last signal for its tasks, or 0.
     pub signal: i32,
-    /// Its expiration.
+    /// Expiration.
     pub expiration: f64,
     /// Barrier of its shells.
     pub barrier: Barrier,
@@ -51,7 +51,7 @@ pub struct Part {
     pub shell: Shell,
     /// News for the job-exec above.
     pub fresh: Unsaid,
-    /// True if it wants to be told at once.
+    /// True if it wants to be notified at once.
     pub hurry: bool,
 }
 
@@ -156,7 +156,7 @@ impl Part {
         (news != News::default()).then(|| self.held(news))
     }
 
-    /// All that is to be told to a job-exec above that knows nothing.
+    /// All data for a job-exec above that knows nothing.
     pub fn take_all(&mut self) -> Held {
         self.fresh.running = IdSet::new();
         self.fresh.n_ended = 0;

@@ -1,9 +1,9 @@
-//! The job shell of our own rank: its start, its greeting, its last word, and what it means
-//! when it is silent.
+//! The job shell of our own rank: its start, its greeting, its last message, and the
+//! meaning of its silence.
 //!
 //! A shell is our child, or was the child of a job-exec before us. It greets again
-//! whenever its stream is lost, so nothing here tells a first greeting from a later one
-//! but the shell's own word. The lease decides which shell of a job counts.
+//! whenever its stream is lost, so only the shell's own message distinguishes a first
+//! greeting from a later one. The lease decides which shell of a job counts.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ use crate::signals::SIGKILL;
 pub struct Shell {
     /// It, while it is our child.
     pub child: Option<ChildId>,
-    /// Its process, if an earlier job-exec has recorded it.
+    /// Process, if an earlier job-exec has recorded it.
     pub process: Option<Process>,
     /// The stream on which it takes orders.
     orders: Option<Stream<ShellHello>>,
@@ -41,11 +41,11 @@ pub struct Shell {
     has_greeted: bool,
     /// `Some` if it waits for its first order; true if it knows its job already.
     waits: Option<bool>,
-    /// Its last word, which waits for the outcome to be stored.
+    /// Last word, which waits for the outcome to be stored.
     exits: Vec<Reply<ShellExit>>,
     /// True if it has said that.
     has_left: bool,
-    /// Its exit status, while its streams are still open.
+    /// Exit status, while its streams are still open.
     ended: Option<i32>,
     /// Standard streams of it that are open.
     n_streams: u8,
@@ -55,7 +55,7 @@ pub struct Shell {
     wait: Option<TimerId>,
     /// Messages of other shells.
     pub mail: Mailbox,
-    /// Its messages to the leading shell, until they are taken.
+    /// Messages to the leading shell, until they are taken.
     pub tells: Option<Telling>,
 }
 
@@ -97,8 +97,8 @@ impl Shell {
         }
     }
 
-    /// Tells it what has become of others.
-    pub fn tell_lost(&mut self, cx: &mut Cx<JobExec>, lost: &LostShells) {
+    /// Sends it the loss of other shells.
+    pub fn send_lost(&mut self, cx: &mut Cx<JobExec>, lost: &LostShells) {
         let lost = Some(lost.clone());
         let order = ShellOrder {
             lost,
@@ -107,8 +107,8 @@ impl Shell {
         self.send(cx, &order);
     }
 
-    /// Tells it when its job's time ends.
-    pub fn tell_expiration(&mut self, cx: &mut Cx<JobExec>, expiration: f64) {
+    /// Sends it the end of its job's time.
+    pub fn send_expiration(&mut self, cx: &mut Cx<JobExec>, expiration: f64) {
         let order = ShellOrder {
             expiration: Some(expiration),
             ..ShellOrder::default()
@@ -117,7 +117,7 @@ impl Shell {
     }
 
     /// Tells it that its job's namespace is there.
-    pub fn tell_namespace(&mut self, cx: &mut Cx<JobExec>) {
+    pub fn send_namespace(&mut self, cx: &mut Cx<JobExec>) {
         let order = ShellOrder {
             namespace: true,
             ..ShellOrder::default()
@@ -125,7 +125,7 @@ impl Shell {
         self.send(cx, &order);
     }
 
-    /// Signals its tasks, now or when it reports; or itself and what else is in its process
+    /// Signals its tasks, now or when it reports; or itself and the rest of its process
     /// group, if it is our child.
     pub fn press(&mut self, cx: &mut Cx<JobExec>, press: Pressure) {
         let order = ShellOrder {
@@ -344,7 +344,7 @@ impl JobExec {
         self.own_runs(cx, id);
     }
 
-    /// A shell of our own rank is there of which we were not told: we were started again.
+    /// A shell of our own rank is there that we do not know: we were started again.
     fn adopt(&mut self, cx: &mut Cx<Self>, id: JobId, lease: &str) {
         let own = IdSet::from_range(cx.rank(), cx.rank());
         let part = Part {
@@ -383,7 +383,7 @@ impl JobExec {
         cx.step(id, JobStep::ShellTold);
         for lost in part.lost.clone() {
             if part.leader() == Some(cx.rank()) {
-                part.shell.tell_lost(cx, &lost);
+                part.shell.send_lost(cx, &lost);
             }
         }
     }
@@ -423,7 +423,7 @@ impl JobExec {
         self.own_ended(cx, id, how);
     }
 
-    /// Has it recorded that a shell has spoken in whose place another was put: what it says does
+    /// Has it recorded that a shell has spoken in whose place another was put: its messages do
     /// not count.
     pub(crate) fn report_replaced(&self, cx: &mut Cx<Self>, id: JobId, topic: &str, lease: &str) {
         let task = self.hand.parts.get(&id).and_then(|part| part.task.as_ref());

@@ -1,5 +1,5 @@
-//! The way to the job-exec above, on every rank but 0: we join it, take its orders, and tell
-//! it what is new, one report at a time. News that come meanwhile go with the next.
+//! The way to the job-exec above, on every rank but 0: we join it, take its orders, and
+//! report news to it, one report at a time. News that come meanwhile go with the next.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -112,7 +112,7 @@ impl JobExec {
         }
     }
 
-    /// Tells the job-exec above what is new: called when everything that had arrived was
+    /// Sends news to the job-exec above: called when everything that had arrived was
     /// handled.
     pub(crate) fn report(&mut self, cx: &mut Cx<Self>) {
         let up = &mut self.hand.up;

@@ -1,4 +1,4 @@
-//! job-exec.critical-ranks and override: what a job may ask of its own execution.
+//! job-exec.critical-ranks and override: requests of a job about its own execution.
 
 use node::{Cx, Peer, Reply};
 use proto::data::IdSet;
@@ -70,7 +70,7 @@ fn set_critical<'a>(
     Ok(core.jobs.get_mut(&request.id).map(|job| &mut job.log))
 }
 
-/// The job manager has stored what was left to it.
+/// The job manager has stored the data that was left to it.
 pub(crate) fn kept(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,

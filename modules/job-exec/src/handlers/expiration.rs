@@ -7,7 +7,7 @@ use proto::job_exec::{Expiration, ExpirationError};
 use super::climb;
 use crate::JobExec;
 
-/// Sets the timer again and tells the shells; 0 is never.
+/// Sets the timer again and notifies the shells; 0 is never.
 pub(crate) fn expiration(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,

@@ -1,5 +1,5 @@
-//! job-exec.join and report: what the job-execs of brokers below ask. The work is in
-//! `hand/links.rs`.
+//! job-exec.join and report: the requests of the job-execs of brokers below. The work is
+//! in `hand/links.rs`.
 
 use node::{Cx, Peer, Reply, Stream};
 use proto::job_exec::{Join, Report};
@@ -17,7 +17,7 @@ pub(crate) fn join(
     core.joins(cx, peer, request, stream);
 }
 
-/// One tells what is new.
+/// A job-exec below reports news.
 pub(crate) fn report(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,

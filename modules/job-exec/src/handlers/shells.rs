@@ -90,7 +90,7 @@ pub(crate) fn shell_barrier(
     core.come_to_barrier(cx, request, reply);
 }
 
-/// A shell tells the leading one something.
+/// A shell sends the leading one messages.
 pub(crate) fn shell_tell(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,
@@ -98,10 +98,10 @@ pub(crate) fn shell_tell(
     request: ShellTell,
     reply: Reply<ShellTell>,
 ) {
-    core.tell(cx, request, reply);
+    core.send_letter(cx, request, reply);
 }
 
-/// The leading shell asks what it is told.
+/// The leading shell asks for messages.
 pub(crate) fn shell_hear(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,
@@ -109,5 +109,5 @@ pub(crate) fn shell_hear(
     request: ShellHear,
     reply: Reply<ShellHear>,
 ) {
-    core.hear(cx, request, reply);
+    core.receive_letters(cx, request, reply);
 }

@@ -32,7 +32,7 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
     if core.jobs.contains_key(&id) {
         return rebind(core, cx, &start, message);
     }
-    if core.outcomes.tell(cx, id, &message, start.reattach) {
+    if core.outcomes.send(cx, id, &message, start.reattach) {
         return tracing::info!("job={id}: has ended: reporting its end again");
     }
     let (kind, problem) = match Mock::of(&start.jobspec) {
@@ -94,13 +94,13 @@ fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, start: &Start, message: Mess
     }
     job.rebind(message, start.reattach, start.together);
     if job.log.handed.is_some() {
-        return job.tell_over(cx);
+        return job.send_short_job(cx);
     }
-    job.tell_start(cx);
+    job.send_start(cx);
     if let Some(exception) = job.exception.clone() {
         job.answer(cx, exception);
     }
     if job.state() == State::Grafting {
-        job.tell_finish(cx);
+        job.send_finish(cx);
     }
 }

@@ -1,4 +1,4 @@
-//! job-execs on several ranks, and the brokers between them: what one says goes to the one
+//! job-execs on several ranks, and the brokers between them: messages of one go to the one
 //! above or below in the tree, or is answered as brokers do.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use node::probe::Probe;
 use node::{ChildEvent, ChildId, Input, Output, StdioFd};
 use proto::data::Topology;
 use proto::data::topology::Scheme;
-use proto::job_exec::Heard;
+use proto::job_exec::ShellBatches;
 use proto::state_machine::RUN;
 use proto::{Errno, Payload, Refusal, Role};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use super::{JOB, SHELL_PID, Stage, Table, response};
 
 /// All of them.
 pub struct Forest {
-    /// The one of rank 0, and what it asks.
+    /// The job-exec of rank 0, and its requests.
     pub head: Stage,
     hands: BTreeMap<u32, Probe<JobExec>>,
     topology: Topology,
@@ -138,7 +138,7 @@ impl Forest {
         self.run()
     }
 
-    /// They are there again, and know nothing.
+    /// Starts the job-execs of a rank again, without knowledge.
     pub fn rises(&mut self, rank: u32) -> Vec<String> {
         let mut below = vec![rank];
         while let Some(rank) = below.pop() {
@@ -226,7 +226,8 @@ impl Forest {
         self.run()
     }
 
-    /// The shell of a rank asks what climbs to the next job-exec above, its own being away.
+    /// The shell of a rank sends a request that climbs to the next job-exec above, its own
+    /// being away.
     pub fn climbs(&mut self, rank: u32, topic: &str, payload: &Value, flags: u8) -> Vec<String> {
         let mut request = Message::request(topic, 77);
         request.set_payload(format!("{payload}\0").into());
@@ -274,7 +275,7 @@ impl Forest {
         self.request(rank, "job-exec.shell-tell", &words, 0)
     }
 
-    /// The leading shell takes all that it was told, and asks for more.
+    /// The leading shell takes all its messages, and asks for more.
     pub fn hear(&mut self, rank: u32) -> Vec<String> {
         let words = self.words(rank, json!({"after": self.last_at}));
         self.request(rank, "job-exec.shell-hear", &words, 0)
@@ -314,7 +315,7 @@ impl Forest {
         self.run()
     }
 
-    /// Plays on until nothing moves; gives what an onlooker would note, with the rank.
+    /// Plays on until nothing moves; returns the notes of an onlooker, with the rank.
     pub fn run(&mut self) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
@@ -356,7 +357,7 @@ impl Forest {
         match output {
             Output::Send { message, .. } => match message.kind {
                 Kind::Response { errnum, .. } if sender_of(&message).is_none() => {
-                    if let Ok(heard) = Heard::decode(message.payload()) {
+                    if let Ok(heard) = ShellBatches::decode(message.payload()) {
                         self.last_at = heard.at;
                     }
                     Some(response(&message, errnum))

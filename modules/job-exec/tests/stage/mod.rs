@@ -1,5 +1,5 @@
 //! A job-exec on stage: a kvs that stores all that is committed, a job manager that
-//! listens, and children that do what the test says.
+//! listens, and children that obey the test.
 #![allow(dead_code, reason = "each test file uses its own part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a stage is part of the tests")]
 #![allow(
@@ -19,7 +19,7 @@ use node::probe::Probe;
 use node::{ChildEvent, ChildId, Input, Output, StdioFd};
 use proto::data::Tree;
 use proto::data::eventlog::decode_log;
-use proto::job_exec::{BarrierOpen, Heard, Progress, ShellOrder, Step};
+use proto::job_exec::{BarrierOpen, Progress, ShellBatches, ShellOrder, Step};
 use proto::kvs::{APPEND, Commit};
 use proto::{Errno, Payload, Refusal, Role};
 use serde_json::{Value, json};
@@ -348,7 +348,7 @@ impl Stage {
         self.run()
     }
 
-    /// Plays on until nothing moves; gives what an onlooker would note.
+    /// Plays on until nothing moves; returns the notes of an onlooker.
     pub fn run(&mut self) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
@@ -399,7 +399,7 @@ impl Stage {
                 None
             }
             Kind::Response { errnum, .. } => {
-                if let Ok(heard) = Heard::decode(message.payload()) {
+                if let Ok(heard) = ShellBatches::decode(message.payload()) {
                     self.last_at = heard.at;
                 }
                 Some(response(message, errnum))
@@ -500,7 +500,7 @@ impl Stage {
         Ok(json!({ "val": Tree::Val(bytes.clone().into()) }).to_string())
     }
 
-    /// Stores values, and what kind of thing `guest` is.
+    /// Stores values, and the kind of `guest`.
     fn commit(&mut self, commit: &Commit) -> String {
         for op in &commit.ops {
             let key = format!("{}:{}", commit.namespace, op.key);
@@ -537,7 +537,7 @@ impl Stage {
         self.log(&format!("primary:{key}"))
     }
 
-    /// The kvs loses what the job's `guest` key holds.
+    /// The kvs loses the value of the job's `guest` key.
     pub fn forget_guest(&mut self) {
         let key = proto::data::JobId(JOB).kvs_key("guest");
         self.values.remove(&format!("primary:{key}"));
@@ -601,7 +601,7 @@ fn response(message: &Message, errnum: u32) -> String {
             format!("shell-barrier: {}", json!(open.data))
         }
         "job-exec.shell-hear" => {
-            let heard = Heard::decode(message.payload()).unwrap();
+            let heard = ShellBatches::decode(message.payload()).unwrap();
             let told = heard.words.iter().map(|told| {
                 let words: Vec<&str> = told.words.iter().map(|word| word.as_str()).collect();
                 format!("{}.{} {}", told.rank, told.seq, words.join(" "))

@@ -1,5 +1,6 @@
-//! `lookup` and `update-lookup`. The log is always read too: it says who may ask, whether
-//! there is such a job at all, and what has changed. All keys are looked up at once.
+//! `lookup` and `update-lookup`. The log is always read too: it decides who may ask and
+//! whether there is such a job at all, and has the changes. All keys are looked up at
+//! once.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -100,8 +101,8 @@ fn gather(
     }
 }
 
-/// The log of a job that is there and that `peer` may read. Comes first: what is wrong
-/// with other keys is not told to one who may not read them.
+/// The log of a job that is there and that `peer` may read. Comes first: errors of other
+/// keys are not shown to a user who may not read them.
 fn log_of(cx: &Cx<JobInfo>, found: &Found, peer: &Peer) -> Result<String, Refusal> {
     let log = text_of(found, "eventlog")?;
     let log = log.ok_or_else(|| JobInfoError::InvalidId.refusal())?;

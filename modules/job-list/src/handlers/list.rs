@@ -205,7 +205,7 @@ fn check(core: &JobList, mut request: List, only_of: Option<Peer>) -> Result<Che
     })
 }
 
-/// The constraint, or what the older form of a request means by its keys.
+/// The constraint, or the meaning of the keys of the older form of a request.
 fn constraint(request: &mut List) -> Value {
     if let Some(constraint) = request.constraint.take() {
         return constraint;

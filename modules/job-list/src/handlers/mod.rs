@@ -11,7 +11,7 @@ use node::Cx;
 use crate::JobList;
 use crate::limits::DEFERRED_MAX;
 
-/// Runs `then` now, or when the history is known. Gives back `false` when too many wait.
+/// Runs `then` now, or when the history is known. Returns `false` when too many wait.
 pub(crate) fn when_initialized(
     core: &mut JobList,
     cx: &mut Cx<JobList>,

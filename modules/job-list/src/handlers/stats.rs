@@ -24,7 +24,7 @@ pub fn list_attrs(
     });
 }
 
-/// Answers with what is known, even before the history is.
+/// Answers with the known counts, even before the history is read.
 pub fn job_stats(
     core: &mut JobList,
     cx: &mut Cx<JobList>,

@@ -16,7 +16,7 @@ pub struct Facts<'a> {
     pub userid: u32,
     /// Result of the jobs.
     pub result: JobResult,
-    /// Their queue.
+    /// Queue.
     pub queue: Option<&'a str>,
 }
 

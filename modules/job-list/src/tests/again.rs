@@ -1,4 +1,4 @@
-//! Job managers that go and come, and what is asked of the next one.
+//! Job managers that exit and come, and the requests to the next one.
 
 use job_fold::{Folder, row_of};
 use proto::Method as _;

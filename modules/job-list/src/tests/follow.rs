@@ -1,8 +1,9 @@
-//! Followers: what they are told and when, and what one that does not take costs.
+//! Followers: their messages, the times of these, and the cost of a follower that does
+//! not read.
 
 use super::*;
 
-/// A request to follow, and what comes of it at once.
+/// A request to follow, and the immediate answers.
 fn follow(probe: &mut List_, more: &str) -> Vec<String> {
     let json = format!(r#"{{"attrs":["state"],"chunk":10{more}}}"#);
     probe.stream("job-list.follow", &json);

@@ -1,4 +1,4 @@
-//! Pages: no job is left out and none comes twice, regardless of what happens to jobs between two pages.
+//! Pages: no job is left out and none comes twice, regardless of changes between two pages.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Private mode: what a guest is told of jobs that are not its own.
+//! Private mode: data that a guest receives of jobs that are not its own.
 
 use super::*;
 

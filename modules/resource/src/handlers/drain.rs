@@ -50,17 +50,17 @@ pub fn undrain(
 
 fn drain_event(core: &Resource, request: Drain) -> Result<Option<DrainEvent>, DrainError> {
     let mode = Mode::of(request.mode.as_deref()).ok_or(DrainError::DrainMode)?;
-    let ranks = core.names.ranks(&request.targets)?;
+    let ranks = core.hosts.ranks(&request.targets)?;
     core.drains
-        .drain(ranks, &core.excluded, request.reason, mode, &core.names)
+        .drain(ranks, &core.excluded, request.reason, mode, &core.hosts)
 }
 
 fn undrain_event(core: &Resource, request: Undrain) -> Result<Option<DrainEvent>, DrainError> {
     let mode = Mode::of(request.mode.as_deref())
         .ok_or_else(|| DrainError::UndrainMode(request.mode.clone().unwrap_or_default()))?;
-    let ranks = core.names.ranks(&request.targets)?;
+    let ranks = core.hosts.ranks(&request.targets)?;
     core.drains
-        .undrain(ranks, request.reason, mode, &core.names)
+        .undrain(ranks, request.reason, mode, &core.hosts)
 }
 
 fn log(
@@ -74,7 +74,7 @@ fn log(
     match event {
         Ok(Some(event)) => {
             core.post(cx, name, &event, Some((number, waiter)));
-            core.tell_scheduler(cx);
+            core.notify_scheduler(cx);
         }
         Ok(None) => waiter.answer(cx, Ok(())),
         Err(error) => waiter.answer(cx, Err(error.refusal())),

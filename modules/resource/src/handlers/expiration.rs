@@ -28,6 +28,6 @@ pub fn expiration_update(
         &json!({ "expiration": expiration }),
         None,
     );
-    core.tell_scheduler(cx);
+    core.notify_scheduler(cx);
     Ok(Empty)
 }

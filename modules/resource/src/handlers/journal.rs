@@ -1,4 +1,4 @@
-//! `resource.journal`: the event log, then what happens.
+//! `resource.journal`: the event log, then new events.
 
 use node::{Cx, Peer, Stream};
 use proto::Coded as _;

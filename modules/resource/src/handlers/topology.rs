@@ -1,4 +1,4 @@
-//! `resource.topo-reduce` and `resource.topo-get`: what ranks have found. Both are
+//! `resource.topo-reduce` and `resource.topo-get`: the resources found by ranks. Both are
 //! answered on every rank.
 
 use node::{Cx, Peer, Reply};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// A scheduler at work on one node, and the R of what runs.
+/// A scheduler at work on one node, and the R of the running jobs.
 struct Table<P: Program> {
     probe: Probe<Scheduler<P>>,
     running: BTreeMap<u64, String>,
@@ -111,7 +111,7 @@ impl<P: Program> Table<P> {
     }
 }
 
-/// Steps on nodes with these cores, and what is heard after each.
+/// Steps on nodes with these cores, and the messages after each.
 fn check<P: Program>(cores: &[u32], steps: &[(&str, &str)]) {
     let mut table = Table::<P>::new(cores);
     for (n, (step, expect)) in steps.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Random jobs on random nodes, from a seed: none starves, what is promised to the first job is
+//! Random jobs on random nodes, from a seed: none starves, the promise to the first job is
 //! kept, and nothing is given twice.
 
 use std::cmp::Reverse;
@@ -21,7 +21,7 @@ struct Run<P: Program> {
     cores: Vec<u32>,
     next_id: u64,
     waiting: usize,
-    /// R and end of what runs.
+    /// R and end of the running jobs.
     running: BTreeMap<u64, (Rset, f64)>,
     priorities: BTreeMap<JobId, u32>,
     /// The first job and when it was to start at the latest.
@@ -73,7 +73,7 @@ impl<P: Program> Run<P> {
         from_manager(&mut self.probe, "sched.free", &free);
     }
 
-    /// Time goes on; what must end by then does.
+    /// Time goes on; jobs that must end by then do.
     fn pass(&mut self) {
         let until = self.now + f64::from(self.rng.u32(1..40));
         loop {
@@ -97,7 +97,7 @@ impl<P: Program> Run<P> {
         self.now = time;
     }
 
-    /// Lets the module decide, and looks at what it does.
+    /// Lets the module decide, and checks its decisions.
     fn look(&mut self) {
         self.probe.settle();
         loop {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// After how many kill-timeouts the shell itself is killed.
+/// Number of kill-timeouts after which the shell itself is killed.
 const SHELL_KILL_AFTER: u32 = 5;
 
 /// More attempts than this are not made, regardless of the setting.
@@ -12,9 +12,9 @@ const KILL_COUNT_MAX: u32 = 10_000;
 /// The longest wait between two attempts on the shell.
 const INTERVAL_MAX: Duration = Duration::from_secs(300);
 
-/// One step of the ladder.
+/// One step of the escalation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rung {
+pub enum KillStep {
     /// Send the gentle signal to the tasks.
     Term,
     /// Send the hard signal to the tasks.
@@ -38,17 +38,17 @@ pub struct Pace {
 
 impl Pace {
     /// Step `n` (from 0), and when to take the next one.
-    pub fn rung(&self, n: u32) -> (Rung, Duration) {
+    pub fn step(&self, n: u32) -> (KillStep, Duration) {
         if self.time_of(n) >= self.effective_max() {
-            return (Rung::GiveUp, Duration::ZERO);
+            return (KillStep::GiveUp, Duration::ZERO);
         }
         let wait = self.time_of(n + 1).min(self.effective_max()) - self.time_of(n);
-        let rung = match n {
-            0 => Rung::Term,
-            n if n < SHELL_KILL_AFTER => Rung::Kill,
-            _ => Rung::KillShell,
+        let step = match n {
+            0 => KillStep::Term,
+            n if n < SHELL_KILL_AFTER => KillStep::Kill,
+            _ => KillStep::KillShell,
         };
-        (rung, wait)
+        (step, wait)
     }
 
     /// When a job that will not end is given up, from the first step on.
@@ -78,13 +78,13 @@ mod tests {
         max_timeout: None,
     };
 
-    /// Climbs the ladder; prints `time:rung` for each step.
+    /// Runs the escalation; prints `time:step` for each step.
     fn check(pace: Pace, expect: &str) {
         let (mut time, mut steps) = (Duration::ZERO, Vec::new());
         for n in 0..100 {
-            let (rung, wait) = pace.rung(n);
-            steps.push(format!("{}:{rung:?}", time.as_secs()));
-            if rung == Rung::GiveUp {
+            let (step, wait) = pace.step(n);
+            steps.push(format!("{}:{step:?}", time.as_secs()));
+            if step == KillStep::GiveUp {
                 break;
             }
             time += wait;
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_ladder_gives_up_after_640_seconds() {
+    fn the_default_escalation_gives_up_after_640_seconds() {
         assert_eq!(DEFAULT.effective_max(), Duration::from_secs(640));
         check(
             DEFAULT,
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_of_its_own_cuts_the_ladder() {
+    fn a_timeout_of_its_own_cuts_the_escalation() {
         let pace = Pace {
             max_timeout: Some(Duration::from_secs(12)),
             ..DEFAULT
@@ -127,6 +127,6 @@ mod tests {
             max_count: u32::MAX - 10,
             max_timeout: Some(Duration::MAX),
         };
-        assert_eq!(pace.rung(0).0, Rung::Term);
+        assert_eq!(pace.step(0).0, KillStep::Term);
     }
 }

@@ -1,6 +1,6 @@
 //! From nothing to ready, in the order of RFC 27: take the resources in hand, ask the job
-//! manager what is in use, say that we are ready. When either of them goes away and comes
-//! back, the part that it had to do with is done again.
+//! manager for the allocations in use, send that we are ready. When either of them goes
+//! away and comes back, the part that it had to do with is done again.
 
 use node::{Call, CallId, Cx};
 use proto::data::{Entry, IdSet, JobId, Rset, eventlog};
@@ -11,11 +11,11 @@ use proto::{Errno, Refusal};
 use wire::Identity;
 
 use crate::answer::key;
+use crate::config::{POOL_CLASS, wants_other_pool};
 use crate::core::Scheduler;
 use crate::limits::{EARLY_FREES_MAX, LOOKUP_RETRY};
 use crate::pool::Pool;
 use crate::program::Program;
-use crate::settings::{POOL_CLASS, wants_other_pool};
 
 /// Progress of the handshake with the job manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,14 +23,15 @@ pub enum Phase {
     /// There are no resources to speak of yet.
     #[default]
     NoResources,
-    /// Asked what is in use; the number of jobs that are still being looked up.
+    /// Asked for the allocations in use; the number of jobs that are still being looked
+    /// up.
     Hello {
-        /// Of the jobs told so far.
+        /// Of the jobs received so far.
         lookups: u32,
-        /// All have been told.
+        /// All have been received.
         all_told: bool,
     },
-    /// Said that we are ready, and not heard yet.
+    /// Our ready was sent, and not answered yet.
     Readying,
     /// At work.
     Ready,
@@ -42,7 +43,7 @@ pub enum Phase {
 #[derive(Debug, Default)]
 pub struct Link {
     phase: Phase,
-    /// It was ready before: a job manager that is away comes back.
+    /// The module was ready before: a job manager that is away comes back.
     has_worked: bool,
     /// Counts hellos, so that late answers to an earlier one are known.
     round: u64,
@@ -60,7 +61,8 @@ impl Link {
         self.phase == Phase::Ready
     }
 
-    /// Where what is given back is put off, while it is being read what each job has.
+    /// Returned resources whose release is put off, while the allocation of each job is
+    /// being read.
     pub fn early_frees(&mut self) -> Option<&mut Vec<(JobId, Rset, bool)>> {
         matches!(self.phase, Phase::Hello { .. }).then_some(&mut self.early)
     }
@@ -96,8 +98,8 @@ pub fn acquire<P: Program>(cx: &mut Cx<Scheduler<P>>) {
     });
 }
 
-/// Looks something up, again while there is no KVS: a job of which nothing is known has
-/// what it has all the same. Said only as long as this hello counts.
+/// Looks something up, again while there is no KVS: a job of which nothing is known keeps
+/// its resources all the same. Said only as long as this hello counts.
 fn read<P: Program>(
     cx: &mut Cx<Scheduler<P>>,
     round: u64,
@@ -171,7 +173,7 @@ impl<P: Program> Scheduler<P> {
         }
     }
 
-    /// Starts over with the job manager: only what it tells counts.
+    /// Starts over with the job manager: only its present answer counts.
     pub(crate) fn hello(&mut self, cx: &mut Cx<Self>) {
         let Some(pool) = &self.pool else {
             return;
@@ -292,7 +294,7 @@ impl<P: Program> Scheduler<P> {
             }
             match result {
                 Ok(queue) => {
-                    core.say_ready(queue.count);
+                    core.report_ready(queue.count);
                     core.link.phase = Phase::Ready;
                     core.link.has_worked = true;
                     core.changes.all();
@@ -304,7 +306,7 @@ impl<P: Program> Scheduler<P> {
         });
     }
 
-    fn say_ready(&self, n_waiting: impl std::fmt::Display) {
+    fn report_ready(&self, n_waiting: impl std::fmt::Display) {
         let log = self.log();
         let depth = self.settings.limit.map(|limit| limit.to_string());
         let pool = self.pool.as_ref().map(|pool| pool.set().to_string());

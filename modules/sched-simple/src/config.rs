@@ -35,7 +35,7 @@ impl Level {
         LEVELS.iter().position(|level| *level == name).map(Level)
     }
 
-    /// Its name.
+    /// Name.
     pub fn name(self) -> &'static str {
         LEVELS.get(self.0).copied().unwrap_or_default()
     }

@@ -7,15 +7,15 @@ use proto::resource::DrainError;
 
 /// The ranks that there are, and their hosts.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct Hosts {
     hosts: Vec<Box<str>>,
     by_host: BTreeMap<Box<str>, IdSet>,
 }
 
-impl Names {
+impl Hosts {
     /// The host of each rank from 0 on.
-    pub fn new<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Names {
-        let mut names = Names::default();
+    pub fn new<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Hosts {
+        let mut names = Hosts::default();
         for (host, rank) in hosts.into_iter().zip(0_u32..) {
             names.hosts.push(host.into());
             names.by_host.entry(host.into()).or_default().insert(rank);
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     fn check(targets: &str, expect: &str) {
-        let names = Names::new(["foo0", "foo1", "foo1", "bar"]);
+        let names = Hosts::new(["foo0", "foo1", "foo1", "bar"]);
         let outcome = match names.ranks(targets) {
             Ok(ranks) => ranks.to_string(),
             Err(error) => error.to_string(),
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_host_that_moved_is_found_again() {
-        let names = Names::new(["b", "a", "c", "c"]);
+        let names = Hosts::new(["b", "a", "c", "c"]);
         assert_eq!(names.today(0, Some("a")), Some(1));
         assert_eq!(names.today(0, Some("b")), Some(0));
         assert_eq!(names.today(0, Some("c")), None);

@@ -21,7 +21,7 @@ pub struct Settings {
     pub config: Option<Rset>,
     /// Targets that are never used, as written.
     pub exclude: String,
-    /// Take all of the machine, not only what this process is bound to.
+    /// Take all of the machine, not only the resources to which this process is bound.
     pub norestrict: bool,
     /// Comparison of R with the resources found.
     pub verify: Verify,
@@ -34,8 +34,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads arguments and configuration. `hostname` is what an entry without hosts
-    /// means.
+    /// Reads arguments and configuration. `hostname` stands for the hosts of an entry
+    /// without hosts.
     pub fn new(args: &[String], conf: &Object, hostname: &str) -> Result<Settings, Refusal> {
         let config = match keys::RESOURCE_CONFIG.value(conf) {
             None => None,
@@ -103,7 +103,7 @@ fn discovery_timeout(conf: &Object) -> Result<Option<Duration>, Refusal> {
 mod tests {
     use super::*;
 
-    /// Reads these settings; prints R and what is switched on, or why not.
+    /// Reads these settings; prints R and the enabled settings, or the error.
     fn check(args: &[&str], conf: &str, expect: &str) {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let conf = Object(serde_json::from_str(conf).unwrap());

@@ -35,7 +35,7 @@ pub enum Stage<Chain> {
     Off,
     /// Jobs pass its plugins.
     On(Chain),
-    /// It cannot be made: no job comes in.
+    /// The chain cannot be made: no job comes in.
     Broken(Broken),
 }
 
