@@ -1,8 +1,9 @@
-//! A follower's way to what it does not have: its parent (protocol/21 section 3).
+//! Requests of a follower to its parent for blobs that it lacks (protocol/21 section 3).
 //!
-//! However many wait for a blob, it is asked for once, and what is being stored is sent
-//! once. Only so much is under way in either direction that the link has room for others:
-//! answers to loads are as long as their blobs, which is learned from those before.
+//! A blob is requested once, regardless of the number of those who wait for it, and a
+//! blob being stored is sent once. Only so much is under way in either direction that the
+//! link has room for others: answers to loads are as long as their blobs, which is
+//! learned from those before.
 
 use std::collections::VecDeque;
 
@@ -74,7 +75,7 @@ impl Above {
 }
 
 impl Content {
-    /// Answers when the parent has given the blob. An error is told to all who wait, and
+    /// Answers when the parent has given the blob. An error is sent to all who wait, and
     /// not remembered.
     pub(crate) fn load_above(&mut self, cx: &mut Cx<Self>, name: BlobRef, reply: Reply<Load>) {
         let Some(above) = &mut self.above else { return };
@@ -124,7 +125,8 @@ impl Content {
         self.leave_when_idle(cx);
     }
 
-    /// Answers when the parent has answered. A store of what is under way already joins it.
+    /// Answers when the parent has answered. A store of a blob that is under way already
+    /// joins the first.
     pub(crate) fn store_above(
         &mut self,
         cx: &mut Cx<Self>,
@@ -137,8 +139,10 @@ impl Content {
             return waiters.push(reply);
         }
         if blob.len() > ABOVE_BLOB_BYTES_MAX {
-            let text = format!("blobs of over {ABOVE_BLOB_BYTES_MAX} bytes can only be loaded on \
-                rank 0");
+            let text = format!(
+                "blobs of over {ABOVE_BLOB_BYTES_MAX} bytes can only be loaded on \
+                rank 0"
+            );
             return reply.send_refusal(cx, Err(Refusal::new(Errno::EFBIG, text)));
         }
         if above.queued_bytes + blob.len() > ABOVE_QUEUED_BYTES_MAX {

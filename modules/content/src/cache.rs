@@ -76,7 +76,7 @@ impl Cache {
         self.blobs.len()
     }
 
-    /// Their bytes, without what it takes to keep them.
+    /// Bytes of the blobs, without the overhead of keeping them.
     pub fn bytes(&self) -> usize {
         self.blobs.bytes() - self.blobs.len() * LRU_ITEM_BYTES
     }

@@ -14,9 +14,9 @@ use rustc_hash::FxHashMap;
 
 use crate::above::Above;
 use crate::cache::Cache;
+use crate::config::{Durability, Settings};
 use crate::limits::{BATCH_BYTES_MAX, QUEUED_BYTES_MAX};
 use crate::mapped::Mapped;
-use crate::settings::{Durability, Settings};
 use crate::store::{Store, Upkeep};
 use crate::task::{Task, TaskResult};
 
@@ -29,7 +29,8 @@ pub struct Content {
     pub(crate) cache: Cache,
     /// The way to the parent, which other ranks have in place of a file.
     pub(crate) above: Option<Above>,
-    /// Blobs on their way to the file, or to the parent, and how many stores each has under way.
+    /// Blobs on their way to the file, or to the parent, and the number of stores under way for
+    /// each.
     pub(crate) storing: FxHashMap<BlobRef, (Bytes, usize)>,
     /// Files of this host whose parts are blobs, on rank 0.
     pub(crate) mapped: Mapped,
@@ -50,7 +51,7 @@ impl Host for Content {
         self.send_batch(cx);
     }
 
-    /// The durability and what is kept in memory may change; the table's other keys are the
+    /// The durability and the size of the cache may change; the table's other keys are the
     /// business of the kvs.
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
         let durability = Durability::of(conf)?;
@@ -163,7 +164,7 @@ impl Content {
         self.under_way.as_ref().map_or(0, Vec::len)
     }
 
-    /// Gives the worker what has queued, unless it is busy.
+    /// Gives the worker the queued tasks, unless it is busy.
     fn send_batch(&mut self, cx: &mut Cx<Self>) {
         if self.under_way.is_some() || self.queue.is_empty() {
             return;
@@ -195,7 +196,7 @@ impl Content {
         self.go_on(cx, due);
     }
 
-    /// Does what comes next: upkeep that cannot wait, what has queued, other upkeep.
+    /// Does the next work: urgent upkeep, queued tasks, other upkeep.
     fn go_on(&mut self, cx: &mut Cx<Self>, due: Upkeep) {
         if due == Upkeep::Now || (due == Upkeep::WhenIdle && self.queue.is_empty()) {
             self.under_way = Some(Vec::new());
@@ -208,8 +209,8 @@ impl Content {
         self.leave_when_done(cx);
     }
 
-    /// Has the worker do something about its memory, if there is one, and gives the system
-    /// what is free then.
+    /// Has the worker do something about its memory, if there is one, and returns free
+    /// memory to the system.
     pub(crate) fn tidy_memory(
         &mut self,
         cx: &mut Cx<Self>,

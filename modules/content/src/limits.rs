@@ -139,8 +139,8 @@ pub const MAP_STEP_BYTES: u64 = 8 << 20;
 /// Parts that one step maps.
 pub const MAP_STEP_PARTS: usize = 1024;
 
-/// Largest blob that a follower sends to its parent: a link keeps what is under way. A larger
-/// one is refused EFBIG there.
+/// Largest blob that a follower sends to its parent: a link keeps messages under way in
+/// memory. A larger one is refused EFBIG there.
 pub const ABOVE_BLOB_BYTES_MAX: usize = 128 << 20;
 
 /// Bytes of blobs that a follower has under way to its parent, and about as many from it. The

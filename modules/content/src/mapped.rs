@@ -17,7 +17,7 @@ pub struct FileId(u64);
 /// A blob that is a part of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Its name.
+    /// Name.
     pub name: BlobRef,
     /// Offset.
     pub offset: u64,
@@ -51,7 +51,7 @@ pub struct MapStep {
     pub from: u64,
 }
 
-/// The mapped files and what is in them.
+/// The mapped files and their blobs.
 #[derive(Debug, Default)]
 pub struct Mapped {
     files: BTreeMap<FileId, File>,
@@ -98,7 +98,7 @@ impl Mapped {
         Ok(())
     }
 
-    /// All of a file is known: what was known of it before with this tag is forgotten.
+    /// The file is complete: earlier knowledge of it under this tag is forgotten.
     pub fn close(&mut self, file: FileId) -> Result<(), MmapError> {
         let Some(whole) = self.files.get_mut(&file) else {
             return Err(MmapError::Removed);

@@ -17,7 +17,7 @@ pub enum Task {
     LoadMapped(BlobRef, Vec<Place>),
     /// Look at some of a file that is to be mapped.
     Map(MapStep),
-    /// Say whether a blob is there.
+    /// Check that a blob exists.
     Validate(BlobRef),
     /// Write a blob.
     Store(BlobRef, Bytes),
@@ -46,9 +46,9 @@ pub enum Task {
     Sweep(Sweep),
     /// Give some free space back to the file system.
     Shrink,
-    /// Say what is there.
+    /// Return counts of the contents.
     Stats,
-    /// Say what was found damaged.
+    /// Return the damage that was found.
     Findings,
     /// Someone has taken note of that.
     Accept,
@@ -59,7 +59,7 @@ pub enum Task {
 /// Result of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It is done.
+    /// The task is done.
     Done,
     /// A blob.
     Blob(Bytes),

@@ -1,4 +1,4 @@
-//! The module on another rank than 0: what it asks its parent, and what it answers.
+//! The module on another rank than 0: its requests to its parent, and its answers.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use bytes::Bytes;

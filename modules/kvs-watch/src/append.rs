@@ -1,7 +1,8 @@
 //! New part of a growing value, found by the list of its blobs (protocol/04 section 8).
 //!
 //! The kvs makes one blob of the last small ones of a log now and then. Such a blob
-//! begins with what was sent already, which its hashes prove, and only the rest is new.
+//! begins with text that was sent already, proved by its hashes, and only the rest is
+//! new.
 
 use bytes::Bytes;
 use proto::data::{BlobRef, Tree};
@@ -162,7 +163,7 @@ mod tests {
         Ok(said)
     }
 
-    /// The values one after the other; what is sent for the last of them.
+    /// The values one after the other; the messages sent for the last of them.
     fn check(values: &[Tree], expect: Result<&[&str], LookupError>) {
         let texts = [
             "a", "b", "c", "d", "ab", "abc", "bc", "bcd", "cd", "x", "xb",

@@ -7,14 +7,14 @@ use proto::Refusal;
 use proto::data::BlobRef;
 use proto::kvs::{CreatedEvent, EVENT_PREFIX, SetrootEvent};
 
-use crate::watcher::{Heard, Watcher};
+use crate::watcher::{NamespaceEvent, Watcher};
 
 /// The module.
 #[derive(Debug, Default)]
 pub struct KvsWatch {
     pub(crate) watchers: BTreeMap<StreamId, Watcher>,
     pub(crate) namespaces: BTreeMap<String, Namespace>,
-    /// Watchers looked at, each time: what something costs, for tests.
+    /// Number of watchers looked at: a measure of cost, for tests.
     #[cfg(test)]
     pub(crate) n_touched: usize,
 }
@@ -24,9 +24,9 @@ pub struct KvsWatch {
 pub struct Namespace {
     /// User id of its owner, -1 as long as no event said so.
     pub owner: i64,
-    /// Newest version heard of, -1 before any.
+    /// Newest version received, -1 before any.
     pub rootseq: i64,
-    /// Its root, empty before any.
+    /// Root, empty before any.
     pub rootref: String,
     /// All its watchers.
     pub watchers: BTreeSet<StreamId>,
@@ -164,12 +164,12 @@ impl KvsWatch {
             let by_key = keys.filter_map(|key| namespace.by_key.get(key)).flatten();
             by_key.chain(&namespace.full).copied().collect()
         };
-        let heard = Heard::Version {
+        let heard = NamespaceEvent::Version {
             seq: event.rootseq,
             root,
             unsure: event.restarted,
         };
-        self.tell(cx, ids, &heard);
+        self.notify(cx, ids, &heard);
     }
 
     /// A namespace was made.
@@ -179,7 +179,7 @@ impl KvsWatch {
             namespace.rootseq = event.rootseq;
             namespace.rootref = event.rootref;
             let ids = namespace.watchers.clone();
-            self.tell(cx, ids, &Heard::Created);
+            self.notify(cx, ids, &NamespaceEvent::Created);
         }
     }
 
@@ -187,13 +187,13 @@ impl KvsWatch {
     pub(crate) fn removed(&mut self, cx: &mut Cx<Self>, name: &str) {
         if let Some(namespace) = self.namespaces.get(name) {
             let ids = namespace.watchers.clone();
-            self.tell(cx, ids, &Heard::Removed);
+            self.notify(cx, ids, &NamespaceEvent::Removed);
         }
     }
 
-    fn tell(&mut self, cx: &mut Cx<Self>, ids: BTreeSet<StreamId>, heard: &Heard) {
+    fn notify(&mut self, cx: &mut Cx<Self>, ids: BTreeSet<StreamId>, heard: &NamespaceEvent) {
         for id in ids {
-            self.with(cx, id, |watcher| watcher.hear(heard.clone()));
+            self.with(cx, id, |watcher| watcher.receive(heard.clone()));
         }
     }
 }
@@ -212,7 +212,7 @@ impl Namespace {
 }
 
 /// Events of one namespace. Of namespaces whose name goes on with a minus sign too, which
-/// the payload tells apart.
+/// the payload distinguishes.
 fn subscription(namespace: &str) -> String {
     format!("{EVENT_PREFIX}{namespace}-")
 }

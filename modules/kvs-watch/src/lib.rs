@@ -1,7 +1,7 @@
 //! kvs-watch: lookups that wait and lookups that go on.
 //!
-//! Read on in `core.rs` (who watches what, and who hears of which event), `watcher.rs`
-//! (the life of one watch), `append.rs` (what is new in a value that grows) and
+//! Read on in `core.rs` (the watchers of each key, and the events for each), `watcher.rs`
+//! (the life of one watch), `append.rs` (the new part of a value that grows) and
 //! `handlers/`. It learns of commits from the events of the kvs and of nothing else, and
 //! it looks up with the credential of the watcher.
 

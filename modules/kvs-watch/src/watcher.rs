@@ -45,8 +45,8 @@ pub struct Watcher {
 /// Progress of a watch.
 #[derive(Debug, PartialEq)]
 enum Stage {
-    /// The first lookup is under way; what happened since is kept.
-    Beginning(Vec<Heard>),
+    /// The first lookup is under way; events since then are kept.
+    Beginning(Vec<NamespaceEvent>),
     /// There is no such namespace yet.
     NoNamespace,
     /// There is such a namespace: commits make steps.
@@ -55,12 +55,12 @@ enum Stage {
 
 /// An event of the namespace.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Heard {
+pub enum NamespaceEvent {
     /// A version that may have another value.
     Version {
-        /// Its number.
+        /// Number.
         seq: i64,
-        /// Its root.
+        /// Root.
         root: BlobRef,
         /// The kvs has restarted: whether the key was written is not known.
         unsure: bool,
@@ -153,16 +153,16 @@ impl Watcher {
         self.stream.forget();
     }
 
-    /// Takes in an event of the namespace.
-    pub fn hear(&mut self, heard: Heard) {
+    /// Receives an event of the namespace.
+    pub fn receive(&mut self, heard: NamespaceEvent) {
         match (&mut self.stage, heard) {
             (Stage::Beginning(kept), heard) => kept.push(heard),
-            (Stage::NoNamespace, Heard::Created) => {
+            (Stage::NoNamespace, NamespaceEvent::Created) => {
                 self.stage = Stage::Beginning(Vec::new());
                 self.look_up(None, false);
             }
-            (Stage::NoNamespace, _) | (Stage::Following, Heard::Created) => {}
-            (Stage::Following, Heard::Version { seq, root, unsure }) => {
+            (Stage::NoNamespace, _) | (Stage::Following, NamespaceEvent::Created) => {}
+            (Stage::Following, NamespaceEvent::Version { seq, root, unsure }) => {
                 // After a restart even the version that we have seen is looked at: its
                 // number may be the same and the lookup may have crossed the restart. A client that
                 // restores an archive makes it begin at an earlier one.
@@ -171,7 +171,7 @@ impl Watcher {
                     self.look_up(Some((seq, root)), unsure);
                 }
             }
-            (Stage::Following, Heard::Removed) => {
+            (Stage::Following, NamespaceEvent::Removed) => {
                 self.push(Step::End(Err(LookupError::UnknownNamespace.refusal())));
             }
         }
@@ -194,14 +194,14 @@ impl Watcher {
         }
     }
 
-    /// Takes in the answer to the lookup of a step.
+    /// Receives the answer to the lookup of a step.
     pub fn looked_up(&mut self, number: u64, result: Result<FoundPlus, Refusal>) {
         if let Some(Step::Lookup { answer, .. }) = self.step(number) {
             *answer = answer_of(result);
         }
     }
 
-    /// Takes in the blob of a step.
+    /// Receives the blob of a step.
     pub fn loaded(&mut self, number: u64, result: Result<Bytes, Refusal>) {
         if let Some(Step::Blob { answer, .. }) = self.step(number) {
             *answer = answer_of(result);
@@ -213,7 +213,8 @@ impl Watcher {
         found.map(|(_, step)| step)
     }
 
-    /// Sends what can be sent and asks for what comes next. True if it has ended.
+    /// Sends the responses that are ready and asks for the next ones. True if it has
+    /// ended.
     pub fn pump(&mut self, cx: &mut Cx<KvsWatch>, id: StreamId) -> Option<End> {
         while self.steps.front().is_some_and(|(_, step)| step.is_ready())
             && let Some((_, step)) = self.steps.pop_front()
@@ -233,7 +234,7 @@ impl Watcher {
                 at,
                 unsure,
                 answer: Answer::Here(result),
-            } => self.take_lookup(cx, at.is_none(), unsure, result)?,
+            } => self.receive_lookup(cx, at.is_none(), unsure, result)?,
             Step::Blob {
                 known,
                 answer: Answer::Here(result),
@@ -257,7 +258,7 @@ impl Watcher {
         Ok(())
     }
 
-    fn take_lookup(
+    fn receive_lookup(
         &mut self,
         cx: &mut Cx<KvsWatch>,
         is_first: bool,
@@ -301,21 +302,21 @@ impl Watcher {
         self.send_sentinel(cx);
         let before = std::mem::replace(&mut self.stage, Stage::NoNamespace);
         if let Stage::Beginning(kept) = before
-            && kept.contains(&Heard::Created)
+            && kept.contains(&NamespaceEvent::Created)
         {
-            self.hear(Heard::Created);
+            self.receive(NamespaceEvent::Created);
         }
         Ok(())
     }
 
-    /// The first lookup is done: what happened meanwhile is taken up.
+    /// The first lookup is done: events that came meanwhile are applied.
     fn follow(&mut self) {
         let before = std::mem::replace(&mut self.stage, Stage::Following);
         let seen = self.seen;
-        let is_older = |heard: &Heard| matches!(heard, Heard::Version { seq, .. } if *seq < seen);
+        let is_older = |heard: &NamespaceEvent| matches!(heard, NamespaceEvent::Version { seq, .. } if *seq < seen);
         if let Stage::Beginning(kept) = before {
             let kept = kept.into_iter().filter(|heard| !is_older(heard));
-            kept.for_each(|heard| self.hear(heard));
+            kept.for_each(|heard| self.receive(heard));
         }
     }
 
@@ -369,7 +370,7 @@ impl Watcher {
         self.steps.extend(later);
     }
 
-    /// Asks for what the next steps need.
+    /// Looks up the keys that the next steps need.
     fn ask(&mut self, cx: &mut Cx<KvsWatch>, id: StreamId) {
         let (peer, key, namespace) = (&self.peer, &self.key, &self.namespace);
         let flags = match self.flags & (STREAM | WATCH_APPEND) {

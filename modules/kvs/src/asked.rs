@@ -41,7 +41,7 @@ pub enum Asked {
 }
 
 impl Asked {
-    /// Answers with what is known now.
+    /// Answers with the known state.
     pub fn run(self, core: &mut Kvs, cx: &mut Cx<Kvs>, namespace: String) {
         match self {
             Self::GetRoot(peer, reply) => {

@@ -36,7 +36,7 @@ pub struct Batch {
     pub number: u64,
     blobs: Vec<(Bytes, Bytes)>,
     edits: Vec<content::Edit>,
-    /// It has no edits: content may have lost what they would begin from.
+    /// The commit has no edits: content may have lost their base blobs.
     is_whole: bool,
     names: BTreeSet<BlobRef>,
     records: BTreeMap<String, Record>,
@@ -50,7 +50,7 @@ pub struct Batch {
     is_full: bool,
     /// Response of content.
     answer: Option<Result<(), Refusal>>,
-    /// In the order in which they are to be told.
+    /// In the order in which they are to be answered.
     pub outcomes: Vec<Outcome>,
 }
 
@@ -104,7 +104,7 @@ impl Batch {
         self.records.insert(record.key.clone(), record);
     }
 
-    /// Removes what is saved of a namespace, unless it is made again in this batch.
+    /// Removes the saved data of a namespace, unless it is made again in this batch.
     fn put_removal(&mut self, name: &str, writers: &BTreeSet<String>) {
         let once = writers.iter().map(|writer| saved::no_once(name, writer));
         for record in once.chain([saved::no_namespace(name)]) {
@@ -112,7 +112,8 @@ impl Batch {
         }
     }
 
-    /// Adds what the start wanted to store, where nothing newer is in its place.
+    /// Adds the records that the start wanted to store, where nothing newer is in their
+    /// place.
     fn put_start(&mut self, start: content::Commit) {
         self.blobs.extend(start.blobs.iter().cloned());
         for record in &start.records {
@@ -143,7 +144,8 @@ impl Batch {
 }
 
 impl Kvs {
-    /// Makes batches of what has queued and sends them, as many as may be under way.
+    /// Makes batches of the queued transactions and sends them, as many as may be under
+    /// way.
     pub(crate) fn send_batch(&mut self, cx: &mut Cx<Self>) {
         // After a failure those that build on it fail too, before anything new is tried.
         while self.storing.len() < BATCHES_MAX && self.failed.is_none() && !cx.is_ending() {
@@ -155,7 +157,7 @@ impl Kvs {
                 // Refusals and repetitions: these wait only for what they repeat.
                 match self.storing.back_mut() {
                     Some(last) => last.outcomes.append(&mut batch.outcomes),
-                    None => self.tell(cx, batch, Ok(())),
+                    None => self.publish(cx, batch, Ok(())),
                 }
                 if is_full {
                     // Refusing so much was work enough for one turn.
@@ -238,7 +240,7 @@ impl Kvs {
         }
         let number = batch.number;
         self.ends.known.batch_over(number, result.is_ok());
-        self.tell(cx, batch, result);
+        self.publish(cx, batch, result);
         self.recall.answered(number);
     }
 
@@ -413,7 +415,7 @@ impl Namespace {
         apply(&mut view, hash, self.next.root, steps)
     }
 
-    /// Takes in what a group has made: the next version, unless the batch fails.
+    /// Applies the result of a group: the next version, unless the batch fails.
     fn accept(&mut self, name: &str, applied: Applied, group: Group, batch: &mut Batch) {
         let Applied { root, keys, made } = applied;
         self.next = Version {
@@ -456,7 +458,7 @@ impl Namespace {
         }
     }
 
-    /// A group failed: a lone transaction is told so, merged ones try one by one.
+    /// A group failed: a lone transaction is answered so, merged ones try one by one.
     fn refuse(&mut self, name: &str, mut group: Group, refusal: Refusal, batch: &mut Batch) {
         if group.txns.len() > 1 {
             return self.put_back(group, true);

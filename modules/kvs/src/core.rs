@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use crate::asked::Asked;
 use crate::batch::Batch;
+use crate::config::{Settings, cache, checkpoint_period};
 use crate::engine::view::{Memory, Want};
 use crate::follower::Follower;
 use crate::limits::BATCHES_MAX;
@@ -20,7 +21,6 @@ use crate::loads::{ForBlob, LookupJob};
 use crate::namespace::{self, Namespace, Version};
 use crate::owed::Mark;
 use crate::relayed::Ends;
-use crate::settings::{Settings, cache, checkpoint_period};
 use crate::stats::Tally;
 
 /// The module.
@@ -91,7 +91,7 @@ pub enum Change {
     Remove(String, BTreeSet<String>, Reply<NamespaceRemove>),
 }
 
-/// By what a request to make a namespace is recognised.
+/// Identity of a request to make a namespace, by which a repeated one is recognised.
 #[derive(Debug)]
 pub enum Asker {
     /// The number that our broker gave it.
@@ -130,9 +130,9 @@ impl Maker {
 /// Reason for which a name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reserved {
-    /// It is being made.
+    /// The namespace is being made.
     Creating,
-    /// It is being removed.
+    /// The namespace is being removed.
     Removing,
 }
 
@@ -304,7 +304,7 @@ impl Kvs {
         open(&self.namespaces, cx, peer, name)
     }
 
-    /// Says that a namespace has something to do.
+    /// Marks a namespace as one with something to do.
     pub(crate) fn mark_ready(&mut self, name: &str) {
         if let Some(namespace) = self.namespaces.get_mut(name)
             && !namespace.is_ready

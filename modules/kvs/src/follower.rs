@@ -2,8 +2,8 @@
 //! 2).
 //!
 //! The first use of a namespace subscribes to its events and asks the parent after that, so
-//! that no version falls between. A version is taken in only if it is newer than the known
-//! one, except after a restart of the writer, which says what is current. Links lose no
+//! that no version falls between. A version is accepted only if it is newer than the known
+//! one, except after a restart of the writer, which announces the current one. Links lose no
 //! events as long as they hold; all the same each namespace in use is compared with the
 //! parent's now and then, so that a rank that has missed one finds out by itself. A namespace
 //! that nobody uses is followed no more after some versions, or some time.
@@ -42,7 +42,7 @@ pub struct Follower {
 pub struct Asking {
     /// Requests that wait for it.
     pub waiting: Vec<Asked>,
-    /// The newest version that events have told of meanwhile.
+    /// The newest version that events have announced meanwhile.
     heard: Option<Version>,
     /// The namespace was made or removed, or the writer has restarted: the answer may be
     /// older.
@@ -106,7 +106,7 @@ impl Kvs {
     }
 
     /// A namespace has a new version.
-    pub(crate) fn hear_setroot(&mut self, cx: &mut Cx<Self>, event: SetrootEvent) {
+    pub(crate) fn receive_setroot(&mut self, cx: &mut Cx<Self>, event: SetrootEvent) {
         let Some(follower) = &mut self.follower else {
             return;
         };
@@ -127,7 +127,7 @@ impl Kvs {
                 namespace.set_version(cx, version);
             }
         } else if let Some(namespace) = self.namespaces.get_mut(&event.namespace) {
-            namespace.take_version(cx, version);
+            namespace.receive_version(cx, version);
             namespace.n_unused = namespace.n_unused.saturating_add(1);
             if namespace.n_unused > UNUSED_VERSIONS_MAX && !namespace.is_in_use() {
                 self.forget_namespace(cx, &event.namespace);
@@ -136,7 +136,7 @@ impl Kvs {
     }
 
     /// A namespace was made.
-    pub(crate) fn hear_created(&mut self, cx: &mut Cx<Self>, event: &CreatedEvent) {
+    pub(crate) fn receive_created(&mut self, cx: &mut Cx<Self>, event: &CreatedEvent) {
         let Some(follower) = &mut self.follower else {
             return;
         };
@@ -149,7 +149,7 @@ impl Kvs {
     }
 
     /// A namespace was removed.
-    pub(crate) fn hear_removed(&mut self, cx: &mut Cx<Self>, name: &str) {
+    pub(crate) fn receive_removed(&mut self, cx: &mut Cx<Self>, name: &str) {
         let Some(follower) = &mut self.follower else {
             return;
         };
@@ -215,7 +215,7 @@ impl Kvs {
             return;
         };
         match result.and_then(|root| version_of(&root.rootref, root.rootseq)) {
-            Ok(version) if namespace.take_version(cx, version) => {
+            Ok(version) if namespace.receive_version(cx, version) => {
                 let seq = version.seq;
                 tracing::warn!("{name}: version {seq} was missed and is now known");
             }
@@ -235,8 +235,8 @@ impl Namespace {
         !self.waiters.is_empty() || self.is_paused
     }
 
-    /// Takes a version in if it is newer. Says whether it is.
-    pub fn take_version(&mut self, cx: &mut Cx<Kvs>, version: Version) -> bool {
+    /// Takes a version in if it is newer. Returns true if it is.
+    pub fn receive_version(&mut self, cx: &mut Cx<Kvs>, version: Version) -> bool {
         let newest = self.held.map_or(self.version.seq, |held| held.seq);
         let is_newer = version.seq > newest;
         if is_newer {
@@ -252,7 +252,7 @@ impl Namespace {
             return;
         }
         (self.version, self.next) = (version, version);
-        self.tell_waiters(cx);
+        self.notify_waiters(cx);
     }
 
     /// Holds versions back, or lets the newest one come.
@@ -287,7 +287,7 @@ fn version_of(rootref: &str, seq: i64) -> Result<Version, Refusal> {
 }
 
 /// Events of one namespace. Of namespaces whose name goes on with a minus sign too, which
-/// the payload tells apart.
+/// the payload distinguishes.
 fn subscription(namespace: &str) -> String {
     format!("{EVENT_PREFIX}{namespace}-")
 }

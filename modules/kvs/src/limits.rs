@@ -18,12 +18,12 @@ pub const OBJECT_BYTES_MAX: usize = 1 << 30;
 /// message. A larger one is EFBIG; it can still be streamed.
 pub const ANSWER_BYTES_MAX: usize = 700 << 20;
 
-/// From this size on a directory is told by how it differs from the one before; in tests
-/// all are.
+/// From this size on a directory is stored as its difference from the one before; in
+/// tests all are.
 pub const EDITED_DIR_BYTES_MIN: usize = if cfg!(test) { 1 } else { 8 << 10 };
 
 /// Largest blob of a value that is kept in memory: larger ones are read once or never. With a
-/// low `kvs.cache-size` it is a fourth of what is kept.
+/// low `kvs.cache-size` it is a fourth of the cache.
 pub const KEPT_BLOB_BYTES_MAX: usize = 1 << 20;
 
 /// Small blobs at the end of a value that grows. One more, and they become one blob.
@@ -111,8 +111,8 @@ pub const RELAY_BYTES_MAX: usize = 8 << 20;
 /// one is refused EBUSY.
 pub const RELAYED_BYTES_MAX: usize = 256 << 20;
 
-/// Bytes of one relay's payload: a transaction of the longest kind with what is around it,
-/// written as another JSON text. A longer one is refused EFBIG.
+/// Bytes of one relay's payload: a transaction of the longest kind with the fields around
+/// it, written as another JSON text. A longer one is refused EFBIG.
 pub const RELAY_PAYLOAD_BYTES_MAX: usize = 2 * COMMIT_BYTES_MAX;
 
 /// Brokers of one rank that are remembered after another has taken their place. Messages

@@ -36,11 +36,11 @@ pub struct LookupJob {
     pub key: String,
     /// READDIR, READLINK, TREEOBJ.
     pub flags: u32,
-    /// From where: what the namespace was when the request came.
+    /// State of the namespace when the request came.
     pub version: Version,
     /// On whose behalf.
     pub peer: Peer,
-    /// Its answer.
+    /// Answer.
     pub answer: Answer,
     /// Blobs fetched for it.
     pub supply: Supply,
@@ -92,7 +92,7 @@ impl Kvs {
         }
     }
 
-    /// Asks content for blobs. Gives how many are to come.
+    /// Asks content for blobs. Returns the number of those that are to come.
     pub(crate) fn request_blobs(
         &mut self,
         cx: &mut Cx<Self>,
@@ -203,7 +203,7 @@ impl Answer {
         }
     }
 
-    /// A missing key is a success of lookup-plus, which tells where it is missing.
+    /// A missing key is a success of lookup-plus, which returns where it is missing.
     fn failed(self, cx: &mut Cx<Kvs>, refusal: Refusal, version: Version) {
         match self {
             Self::Plain(reply) => reply.send_refusal(cx, Err(refusal)),

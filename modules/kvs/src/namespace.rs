@@ -49,18 +49,18 @@ pub struct Namespace {
     pub supply: Supply,
     /// Blobs still to come.
     pub n_missing: usize,
-    /// It is in the list of those with something to do.
+    /// The namespace is in the list of those with something to do.
     pub is_ready: bool,
-    /// Its transactions are held back; on other ranks its versions.
+    /// The transactions are held back; on other ranks its versions.
     pub is_paused: bool,
     /// On other ranks than 0: the newest version that is held back.
     pub held: Option<Version>,
-    /// On other ranks than 0: tells apart namespaces of one name, and versions before and
-    /// after a restart of the writer.
+    /// On other ranks than 0: distinguishes namespaces of one name, and versions before
+    /// and after a restart of the writer.
     pub incarnation: u64,
     /// On other ranks than 0: when a client asked about it last.
     pub used: Duration,
-    /// On other ranks than 0: versions heard of since then.
+    /// On other ranks than 0: versions received since then.
     pub n_unused: u32,
     /// Requests that wait for a version.
     pub waiters: Vec<Waiter>,
@@ -89,7 +89,7 @@ pub enum ForVersion {
 /// A transaction that waits.
 #[derive(Debug)]
 pub struct Txn {
-    /// By which events tell of it.
+    /// Name by which events announce it.
     pub name: String,
     /// NO_MERGE, SYNC and bits of no meaning.
     pub flags: u32,
@@ -101,7 +101,7 @@ pub struct Txn {
     pub once: Option<(String, u64)>,
     /// By which it is recognised when it comes again.
     pub number: Option<u64>,
-    /// It was merged with one that failed, and is to try alone.
+    /// The transaction was merged with one that failed, and is to try alone.
     pub alone: bool,
     /// Receiver of its result.
     pub owed: Owed,
@@ -126,7 +126,7 @@ impl Group {
         self.fresh().any(|txn| txn.flags & SYNC != 0)
     }
 
-    /// Those that are to be applied.
+    /// Transactions that are to be applied.
     pub fn fresh(&self) -> impl Iterator<Item = &Txn> {
         let fresh = self.txns.iter().filter(|(_, repeated)| !repeated);
         fresh.map(|(txn, _)| txn)
@@ -172,9 +172,9 @@ impl Namespace {
             .any(|seen| seen.get(writer).is_some_and(|(last, _)| seq <= *last))
     }
 
-    /// Takes the transactions that make the next version: the oldest, and what can be
-    /// merged with it. There are none if the oldest is too much for a batch, of at most
-    /// `most`, that has `taken` already.
+    /// Takes the transactions that make the next version: the oldest, and those that can
+    /// be merged with it. There are none if the oldest is too much for a batch, of at
+    /// most `most`, that has `taken` already.
     pub fn take_group(&mut self, merge: bool, most: Size, mut taken: Size) -> Group {
         let mut group = Group::default();
         let mut tokens = BTreeMap::<String, u64>::new();
@@ -209,7 +209,7 @@ impl Namespace {
     }
 
     /// Answers those who wait for a version that is there.
-    pub fn tell_waiters(&mut self, cx: &mut Cx<Kvs>) {
+    pub fn notify_waiters(&mut self, cx: &mut Cx<Kvs>) {
         let version = self.version;
         let reached = self
             .waiters

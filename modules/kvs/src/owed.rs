@@ -31,7 +31,7 @@ pub enum Owed {
     Marked(Mark),
     /// A relay, for a transaction that is not recognised.
     Relay(Place),
-    /// Nobody: the events tell of it.
+    /// Nobody: the events announce it.
     Nobody,
 }
 
@@ -50,7 +50,7 @@ struct Open {
 }
 
 impl Relays {
-    /// Takes in a relay of `n` transactions, at least one, and gives the places of their
+    /// Opens a relay of `n` transactions, at least one, and returns the places of their
     /// results.
     pub fn open(&mut self, reply: Reply<Relay>, n: usize) -> impl Iterator<Item = Place> + use<> {
         self.numbered += 1;

@@ -1,5 +1,5 @@
 //! From transactions to versions, second half: content has stored a batch, or has not,
-//! and everyone who waits for it is told.
+//! and everyone who waits for it is answered.
 //!
 //! The event of a version goes out before the answers to its transactions, on the same
 //! link, so that a subscriber never learns of a commit from its own answer first.
@@ -20,8 +20,8 @@ use crate::namespace::{Group, Namespace, Txn, Version};
 use crate::relayed::Ends;
 
 impl Kvs {
-    /// Tells what came of a batch.
-    pub(crate) fn tell(&mut self, cx: &mut Cx<Self>, batch: Batch, stored: Result<(), Refusal>) {
+    /// Answers the requests of a batch with its result.
+    pub(crate) fn publish(&mut self, cx: &mut Cx<Self>, batch: Batch, stored: Result<(), Refusal>) {
         if stored.is_ok() {
             self.leftovers.clear();
         }
@@ -39,15 +39,15 @@ impl Kvs {
                     _,
                 ) => {
                     publish_error(cx, &namespace, &[&txn], &refusal);
-                    self.ends.tell(cx, txn.owed, &Err(refusal));
+                    self.ends.answer(cx, txn.owed, &Err(refusal));
                 }
-                (outcome, Ok(())) => self.tell_stored(cx, outcome),
-                (outcome, Err(refusal)) => self.tell_not_stored(cx, outcome, refusal),
+                (outcome, Ok(())) => self.answer_stored(cx, outcome),
+                (outcome, Err(refusal)) => self.answer_not_stored(cx, outcome, refusal),
             }
         }
     }
 
-    fn tell_stored(&mut self, cx: &mut Cx<Self>, outcome: Outcome) {
+    fn answer_stored(&mut self, cx: &mut Cx<Self>, outcome: Outcome) {
         match outcome {
             Outcome::Published {
                 namespace,
@@ -60,15 +60,15 @@ impl Kvs {
                 match self.namespaces.get_mut(&namespace) {
                     Some(found) => {
                         let group = found.publish(cx, &namespace, version, &keys, group);
-                        self.ends.tell_group(cx, group, &Ok(version));
-                        found.tell_waiters(cx);
+                        self.ends.answer_group(cx, group, &Ok(version));
+                        found.notify_waiters(cx);
                     }
-                    None => self.ends.tell_group(cx, group, &unknown()),
+                    None => self.ends.answer_group(cx, group, &unknown()),
                 }
             }
             Outcome::Repeated { namespace, group } => match self.namespaces.get(&namespace) {
-                Some(found) => self.ends.tell_group(cx, group, &Ok(found.version)),
-                None => self.ends.tell_group(cx, group, &unknown()),
+                Some(found) => self.ends.answer_group(cx, group, &Ok(found.version)),
+                None => self.ends.answer_group(cx, group, &unknown()),
             },
             Outcome::Created(name, namespace, asker, owed) => {
                 self.reserved.remove(&name);
@@ -98,7 +98,7 @@ impl Kvs {
         }
     }
 
-    fn tell_not_stored(&mut self, cx: &mut Cx<Self>, outcome: Outcome, refusal: &Refusal) {
+    fn answer_not_stored(&mut self, cx: &mut Cx<Self>, outcome: Outcome, refusal: &Refusal) {
         match outcome {
             Outcome::Published {
                 namespace, group, ..
@@ -110,10 +110,10 @@ impl Kvs {
                     namespace.next_once.clear();
                     namespace.n_storing -= group.txns.len();
                 }
-                self.ends.tell_group(cx, group, &Err(refusal.clone()));
+                self.ends.answer_group(cx, group, &Err(refusal.clone()));
             }
             Outcome::Repeated { group, .. } => {
-                self.ends.tell_group(cx, group, &Err(refusal.clone()));
+                self.ends.answer_group(cx, group, &Err(refusal.clone()));
             }
             Outcome::Created(name, _, _, owed) => {
                 self.reserved.remove(&name);
@@ -137,7 +137,7 @@ impl Kvs {
         }
     }
 
-    /// Keeps in memory what was made: it is what is looked up next.
+    /// Keeps new directories and blobs in memory: they are looked up next.
     fn keep(&mut self, made: Made) {
         for (name, dir) in made.dirs {
             let weight = dir.weight();
@@ -150,8 +150,8 @@ impl Kvs {
 }
 
 impl Namespace {
-    /// Tells of the current version after a restart: who follows the events may have
-    /// missed what was stored just before it.
+    /// Publishes the current version after a restart: followers of the events may have
+    /// missed the version stored just before it.
     pub(crate) fn publish_again(&self, cx: &mut Cx<Kvs>, name: &str) {
         let event = SetrootEvent {
             namespace: name.to_owned(),
@@ -209,9 +209,9 @@ impl Version {
 }
 
 impl Ends {
-    fn tell_group(&mut self, cx: &mut Cx<Kvs>, group: Group, result: &Result<Version, Refusal>) {
+    fn answer_group(&mut self, cx: &mut Cx<Kvs>, group: Group, result: &Result<Version, Refusal>) {
         for (txn, _) in group.txns {
-            self.tell(cx, txn.owed, result);
+            self.answer(cx, txn.owed, result);
         }
     }
 }
@@ -222,11 +222,16 @@ fn unknown() -> Result<Version, Refusal> {
 
 fn publish_error(cx: &mut Cx<Kvs>, namespace: &str, txns: &[&Txn], refusal: &Refusal) {
     let names = txns.iter().map(|txn| txn.name.clone()).collect();
-    say_error(cx, namespace, names, refusal);
+    publish_failure(cx, namespace, names, refusal);
 }
 
-/// Tells of transactions that have failed.
-pub(crate) fn say_error(cx: &mut Cx<Kvs>, namespace: &str, names: Vec<String>, refusal: &Refusal) {
+/// Publishes the failure of transactions.
+pub(crate) fn publish_failure(
+    cx: &mut Cx<Kvs>,
+    namespace: &str,
+    names: Vec<String>,
+    refusal: &Refusal,
+) {
     let event = ErrorEvent {
         namespace: namespace.to_owned(),
         names,

@@ -1,12 +1,12 @@
 //! Transport of transactions from this rank, and from those below it, to rank 0.
 //!
-//! A lone transaction goes at once. While its relay is unanswered, what queues in the same
-//! namespace joins the next one, so that under load there is one message a link for all of
-//! a subtree, regardless of how many clients make them. Other namespaces do not wait for it, as
-//! long as few relays are under way.
+//! A lone transaction goes at once. While its relay is unanswered, transactions that queue in
+//! the same namespace join the next one, so that under load there is one message a link for all
+//! of a subtree, regardless of how many clients make them. Other namespaces do not wait for it,
+//! as long as few relays are under way.
 //!
 //! Nothing is sent twice from here: a kvs above that dies has the relay again, by its broker.
-//! An error of a relay as a whole is told to all in it.
+//! An error of a relay as a whole is sent to all in it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -32,7 +32,8 @@ pub struct Item {
     pub rank: u32,
     /// UUID of that rank's broker.
     pub origin: Rc<str>,
-    /// Of another rank: what that one has had answers of. Ours is told when it is sent.
+    /// Of another rank: the numbers up to which that rank has received answers. Ours is
+    /// set when it is sent.
     pub floor: u64,
     /// Transaction.
     pub txn: RelayTxn,
@@ -56,7 +57,7 @@ pub struct Uplink {
     queues: BTreeMap<String, VecDeque<Item>>,
     /// Namespaces with something to send that are in no relay under way.
     ready: VecDeque<String>,
-    /// Relays under way, and how many bytes each has.
+    /// Relays under way, and the bytes of each.
     under_way: BTreeMap<u64, Sent>,
     /// Namespaces of those.
     busy: BTreeSet<String>,
@@ -72,13 +73,13 @@ pub struct Uplink {
 
 #[derive(Debug)]
 struct Sent {
-    items: Vec<Told>,
+    items: Vec<InFlight>,
     bytes: usize,
 }
 
 /// Data kept of an item that is under way.
 #[derive(Debug)]
-struct Told {
+struct InFlight {
     number: u64,
     namespace: String,
     teller: Teller,
@@ -101,7 +102,7 @@ impl Uplink {
         self.n_items
     }
 
-    /// Takes in a transaction to be sent.
+    /// Queues a transaction to be sent.
     pub fn push(&mut self, item: Item) {
         self.n_items += 1;
         self.queued_bytes += item.bytes();
@@ -174,13 +175,13 @@ impl Uplink {
         (!items.is_empty()).then_some(items)
     }
 
-    fn sent(&mut self, items: Vec<Told>, bytes: usize) -> u64 {
+    fn sent(&mut self, items: Vec<InFlight>, bytes: usize) -> u64 {
         self.numbered += 1;
         self.under_way.insert(self.numbered, Sent { items, bytes });
         self.numbered
     }
 
-    fn answered(&mut self, relay: u64) -> Vec<Told> {
+    fn answered(&mut self, relay: u64) -> Vec<InFlight> {
         let Some(sent) = self.under_way.remove(&relay) else {
             return Vec::new();
         };
@@ -213,7 +214,7 @@ impl Uplink {
 }
 
 impl Kvs {
-    /// Sends up what has queued.
+    /// Sends the queued items up.
     pub(crate) fn send_relays(&mut self, cx: &mut Cx<Self>) {
         while let Some(follower) = &mut self.follower
             && let Some(items) = follower.uplink.next()
@@ -247,17 +248,17 @@ impl Kvs {
             Err(refusal) => items.iter().map(|_| Err(refusal.clone())).collect(),
         };
         for (item, result) in items.into_iter().zip(results) {
-            self.tell_item(cx, item, result);
+            self.answer_item(cx, item, result);
         }
         self.advance(cx);
     }
 
-    /// Tells of an item's end. Its author here sees it from then on, even if the event was
-    /// missed.
-    fn tell_item(&mut self, cx: &mut Cx<Self>, item: Told, result: Result<Version, Refusal>) {
+    /// Answers an item with its result. Its author here sees it from then on, even if the
+    /// event was missed.
+    fn answer_item(&mut self, cx: &mut Cx<Self>, item: InFlight, result: Result<Version, Refusal>) {
         let namespace = self.namespaces.get_mut(&item.namespace);
         if let (Ok(version), Some(namespace)) = (&result, namespace) {
-            namespace.take_version(cx, *version);
+            namespace.receive_version(cx, *version);
             if namespace.is_paused
                 && namespace.version.seq < version.seq
                 && let Teller::Client(reply) = item.teller
@@ -296,12 +297,15 @@ pub fn here(cx: &Cx<Kvs>) -> (u32, Rc<str>) {
 }
 
 /// The items in their order, those that follow each other from one rank in one block, and
-/// what is kept of them.
-fn blocks_of(items: Vec<Item>, floor_of: impl Fn(&Item) -> u64) -> (Vec<RelayBlock>, Vec<Told>) {
+/// the data kept of them.
+fn blocks_of(
+    items: Vec<Item>,
+    floor_of: impl Fn(&Item) -> u64,
+) -> (Vec<RelayBlock>, Vec<InFlight>) {
     let (mut blocks, mut told) = (Vec::<RelayBlock>::new(), Vec::with_capacity(items.len()));
     for item in items {
         let floor = floor_of(&item);
-        told.push(Told {
+        told.push(InFlight {
             number: item.txn.number,
             namespace: item.txn.namespace.clone(),
             teller: item.teller,

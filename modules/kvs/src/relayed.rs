@@ -2,8 +2,8 @@
 //! and may be sent again.
 //!
 //! A relay may come twice: each kvs on its way may die with it, and its next process has it
-//! again. So the numbers of what was done are stored in the very batch that does it, one
-//! record for a rank, and a transaction whose number is there is answered and not done
+//! again. So the numbers of done transactions are stored in the very batch that does it,
+//! one record for a rank, and a transaction whose number is there is answered and not done
 //! again. A rank says with each relay below which number it has had all answers (`floor`);
 //! those are forgotten. The transactions kept of one rank are therefore those of its last
 //! relays.
@@ -28,7 +28,7 @@ pub struct Known {
     ranks: BTreeMap<u32, Origin>,
     /// Receivers of the results of those under way.
     open: FxHashMap<Mark, Vec<Place>>,
-    /// Those that each batch under way does.
+    /// Marks of the transactions in each batch under way.
     noted: BTreeMap<u64, Vec<(Mark, Version)>>,
 }
 
@@ -39,7 +39,7 @@ struct Origin {
     broker: Rc<str>,
     floor: u64,
     done: BTreeMap<u64, Version>,
-    /// UUIDs of its predecessors: what they have sent may still be on its way.
+    /// UUIDs of its predecessors: messages of theirs may still be on their way.
     former: VecDeque<Rc<str>>,
 }
 
@@ -67,16 +67,16 @@ impl Origin {
 /// State of a transaction that has come.
 #[derive(Debug)]
 pub enum Seen {
-    /// It is new, and its end is owed to this.
+    /// The transaction is new, and its end is owed to this.
     Fresh(Owed),
-    /// It was done before.
+    /// The transaction was done before.
     Done(Version),
-    /// It is under way, and its sender waits with others.
+    /// The transaction is under way, and its sender waits with others.
     Waits,
 }
 
 impl Known {
-    /// Begins with what was saved.
+    /// Begins with the saved records.
     pub fn of(saved: BTreeMap<u32, SavedOrigin>) -> Known {
         let origin = |saved: SavedOrigin| Origin {
             done: saved.done.into_iter().collect(),
@@ -91,10 +91,10 @@ impl Known {
         }
     }
 
-    /// Hears of a rank's broker, and what it does not need any more. One that is late and has
-    /// a successor changes nothing: what it sends is done and not recognised, for nobody is
-    /// left to be answered.
-    pub fn hear(&mut self, rank: u32, broker: &str, floor: u64) -> Rc<str> {
+    /// Records a rank's broker, and the numbers that it does not need any more. One that is
+    /// late and has a successor changes nothing: its transactions are done and not
+    /// recognised, for nobody is left to be answered.
+    pub fn receive(&mut self, rank: u32, broker: &str, floor: u64) -> Rc<str> {
         let origin = self
             .ranks
             .entry(rank)
@@ -112,7 +112,7 @@ impl Known {
         origin.broker.clone()
     }
 
-    /// Takes in a transaction whose end is to go to `place`.
+    /// Registers a transaction whose end is to go to `place`.
     pub fn take(&mut self, mark: Mark, place: Place) -> Seen {
         if mark.2 == 0 {
             return Seen::Fresh(Owed::Relay(place));
@@ -181,7 +181,7 @@ impl Known {
     }
 }
 
-/// Those who are told of ends.
+/// Receivers of the ends of transactions.
 #[derive(Debug, Default)]
 pub struct Ends {
     /// Relays that are not answered.
@@ -191,8 +191,8 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Tells a transaction's end to the one that it is owed to.
-    pub fn tell(&mut self, cx: &mut Cx<Kvs>, owed: Owed, result: &Result<Version, Refusal>) {
+    /// Answers the sender of a transaction with its result.
+    pub fn answer(&mut self, cx: &mut Cx<Kvs>, owed: Owed, result: &Result<Version, Refusal>) {
         match owed {
             Owed::Client(reply) => {
                 let result = result.clone();
@@ -225,7 +225,7 @@ mod tests {
         let mut batch = 0;
         let mut hears = |known: &mut Known, broker: &str, number: u64| {
             batch += 1;
-            let mark = (3, known.hear(3, broker, 0), number);
+            let mark = (3, known.receive(3, broker, 0), number);
             known.note(batch, &mark, version());
             let n_records = known.records(batch).len();
             known.batch_over(batch, true);
@@ -235,10 +235,10 @@ mod tests {
         assert_eq!(hears(&mut known, "new", 8), (1, true));
         // It is done, and leaves no trace.
         assert_eq!(hears(&mut known, "old", 9), (1, false));
-        let new = known.hear(3, "new", 0);
+        let new = known.receive(3, "new", 0);
         assert!(known.done(&(3, new, 8)).is_some());
         for n in 0..2 * FORMER_BROKERS_MAX {
-            known.hear(3, &n.to_string(), 0);
+            known.receive(3, &n.to_string(), 0);
         }
         assert_eq!(known.ranks[&3].former.len(), FORMER_BROKERS_MAX);
     }

@@ -28,7 +28,7 @@ pub struct SavedNamespace {
     pub owner: u32,
     /// As it was created.
     pub flags: u32,
-    /// Its root.
+    /// Root.
     pub version: Version,
     /// Last SEQ of each writer of `once` tokens, and the version that it was in.
     pub once: BTreeMap<String, (u64, i64)>,
@@ -149,8 +149,8 @@ fn record<T: Serialize>(key: String, row: Option<&T>) -> Record {
 }
 
 impl Saved {
-    /// Reads what was saved. A record that cannot be read is an error: to go on without
-    /// it would lose acknowledged data.
+    /// Reads the saved records. A record that cannot be read is an error: to go on
+    /// without it would lose acknowledged data.
     pub fn read(records: &[Record]) -> Result<Saved, String> {
         let mut saved = Saved::default();
         let mut once = Vec::new();

@@ -18,8 +18,8 @@ pub struct Size {
 }
 
 impl Size {
-    /// True if `self` has room for `more` besides `taken`. There always is if that is
-    /// nothing: what is large by itself has its turn too.
+    /// True if `self` has room for `more` besides `taken`. There always is if the batch
+    /// is empty: a large item has its turn too.
     pub fn has_room(self, taken: Size, more: Size) -> bool {
         let all = taken + more;
         taken == Size::default() || (all.ops <= self.ops && all.bytes <= self.bytes)

@@ -1,4 +1,4 @@
-//! The first and the last thing: reading what was saved, and a checkpoint for the next
+//! The first and the last step: reading the saved records, and a checkpoint for the next
 //! start (protocol/04 section 9).
 
 use std::collections::BTreeMap;
@@ -41,7 +41,8 @@ fn read_checkpoint(cx: &mut Cx<Kvs>, records: Vec<Record>) {
     });
 }
 
-/// Stores the empty directory, from which new namespaces begin, and what was decided.
+/// Stores the empty directory, from which new namespaces begin, and the decisions of the
+/// start.
 fn save_start(cx: &mut Cx<Kvs>, start: Start) {
     let (name, text) = empty_dir(start.hash);
     let request = content::Commit {

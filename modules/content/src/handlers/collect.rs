@@ -1,8 +1,8 @@
-//! content-backing.gc-info, mark and sweep: what a collector asks for
+//! content-backing.gc-info, mark and sweep: the requests of a collector
 //! (doc/garbage-collection.md).
 //!
-//! Each request is done in small steps, each in a transaction with what else has come
-//! by then, so that commits never wait for a whole request.
+//! Each request is done in small steps, each in a transaction with the other tasks that
+//! have come by then, so that commits never wait for a whole request.
 
 use node::{Cx, Peer, Reply};
 use proto::content_backing::{
@@ -121,7 +121,7 @@ pub fn sweep(
     sweep_step(core, rest, 0, reply);
 }
 
-/// Does the first of what is left of a sweep, whose `high_water` is where it ends.
+/// Does the first part of a sweep that ends at the `high_water` of `rest`.
 fn sweep_step(core: &mut Content, rest: Sweep, before: i64, reply: Reply<Sweep>) {
     let step = Sweep {
         delete_cap: rest.delete_cap.min(SWEEP_STEP_DELETES),

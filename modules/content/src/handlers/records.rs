@@ -74,9 +74,9 @@ pub fn commit(
     });
 }
 
-/// Those who follow a log load what was appended as soon as they hear of it. Copies, so
-/// that they do not hold the whole message in memory. Larger blobs are mostly
-/// directories, which the kvs keeps itself.
+/// Followers of a log load appended text as soon as its event arrives. Copies, so that
+/// they do not hold the whole message in memory. Larger blobs are mostly directories,
+/// which the kvs keeps itself.
 fn small_blobs(request: &Commit) -> Vec<(BlobRef, Bytes)> {
     let blobs = request.blobs.iter();
     blobs

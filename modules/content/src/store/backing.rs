@@ -12,7 +12,7 @@ use proto::data::BlobRef;
 
 use super::damage::Damage;
 use super::failure::Failure;
-use crate::settings::Durability;
+use crate::config::Durability;
 
 /// Properties of a batch to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Batch {
 /// The one whose commits are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writer {
-    /// Its UUID.
+    /// UUID.
     pub uuid: String,
     /// Number of its last commit that is stored, 0 for none.
     pub number: u64,
@@ -48,16 +48,18 @@ pub enum Upkeep {
 /// A [`Failure`] is of the store, not of one task: the caller that gets one calls
 /// [`undo`](Backing::undo), and then nothing of the batch is there.
 pub trait Backing: Debug + Send {
-    /// The file, or the folder, by which failures are told.
+    /// The file, or the folder, named in failures.
     fn path(&self) -> &Path;
 
-    /// Begins a batch. Only one that `writes` may call what writes.
+    /// Begins a batch. A method that writes may be called only on a backing with
+    /// `writes`.
     fn begin(&mut self, batch: Batch) -> Result<(), Failure>;
 
     /// Makes everything since `begin` last, all or nothing.
     fn end(&mut self) -> Result<(), Failure>;
 
-    /// Back to what was before `begin`, after any failure since, that of `end` included.
+    /// Returns to the state before `begin`, after any failure since, that of `end`
+    /// included.
     fn undo(&mut self);
 
     /// Damage found so far.
@@ -69,7 +71,7 @@ pub trait Backing: Debug + Send {
         self.damage().note(what);
     }
 
-    /// A blob, or what is wrong with it. `None` when it is not there.
+    /// A blob, or the reason for which it is unreadable. `None` when it is not there.
     fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure>;
 
     /// True if a blob is stored.
@@ -85,8 +87,8 @@ pub trait Backing: Debug + Send {
     /// Makes `writer` the writer, and gives all records by key.
     fn open_records(&mut self, writer: &str) -> Result<Vec<Record>, Failure>;
 
-    /// The same where nothing can be written: that there is another writer is written with
-    /// what it writes first.
+    /// The same where nothing can be written: the new writer is recorded with its first
+    /// write.
     fn open_records_unsaved(&mut self, writer: &str) -> Result<Vec<Record>, Failure>;
 
     /// Writes blobs, records and maybe a checkpoint. Their owner has been checked. Its
@@ -108,7 +110,8 @@ pub trait Backing: Debug + Send {
     /// Number of blobs, with rows after one and up to another, of a lower epoch.
     fn count_below(&mut self, epoch: i64, after: i64, end: i64) -> Result<i64, Failure>;
 
-    /// Raises the epoch of blobs to `epoch`, and says how many had a lower one.
+    /// Raises the epoch of blobs to `epoch`, and returns the number of those with a lower
+    /// one.
     fn mark(&mut self, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure>;
 
     /// Deletes blobs below an epoch. The numbers have been checked.
@@ -129,7 +132,7 @@ pub trait Backing: Debug + Send {
         Ok(())
     }
 
-    /// Gives some free space back to the file system. Says whether there is more.
+    /// Gives some free space back to the file system. Returns true if there is more.
     fn shrink(&mut self) -> Result<bool, Failure>;
 
     /// Statistics; times are filled in by the caller.
@@ -140,7 +143,7 @@ pub trait Backing: Debug + Send {
         Ok(())
     }
 
-    /// Forgets what is in memory and in the store too.
+    /// Forgets the caches in memory and in the store.
     fn drop_cache(&mut self) -> Result<(), Failure> {
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! Transactions on any store: a batch of tasks is one transaction, and when it fails none
-//! of it is stored and every writer in it is told.
+//! of it is stored and every writer in it is answered with the error.
 
 use proto::content::{Commit, CommitError, LoadError};
 use proto::content_backing::{Sweep, SweepError};
@@ -19,14 +19,14 @@ pub fn run(backing: &mut dyn Backing, clock: &mut Clock, tasks: &[Task]) -> Vec<
         Err(failure) => {
             let refusal = failure.refusal(backing.path());
             backing.undo();
-            tell(backing, &failure);
+            report(backing, &failure);
             answer_without_writing(backing, clock, tasks, &refusal)
         }
     }
 }
 
-/// Tells the log of a failure, and the next one to open the store of damage.
-pub fn tell(backing: &mut dyn Backing, failure: &Failure) {
+/// Logs a failure, and records damage for the next process that opens the store.
+pub fn report(backing: &mut dyn Backing, failure: &Failure) {
     let text = failure.refusal(backing.path()).to_string();
     if failure.is_damage() {
         backing.damaged(&text);
@@ -173,8 +173,8 @@ fn commit(backing: &mut dyn Backing, commit: &Commit) -> Result<TaskResult, Fail
     Ok(committed.map(|()| Outcome::Done))
 }
 
-/// After a failure: what only reads is still done, what writes is refused. A kvs that
-/// starts when nothing can be written can read too.
+/// After a failure: reads are still done, writes are refused. A kvs that starts when
+/// nothing can be written can read too.
 fn answer_without_writing(
     backing: &mut dyn Backing,
     clock: &mut Clock,

@@ -1,5 +1,5 @@
 //! Durations of disk operations, for `stats-get`. The worker thread may look at a clock:
-//! what it measures changes nothing that it does.
+//! its measurements change none of its results.
 #![allow(
     clippy::disallowed_types,
     reason = "measured on the worker thread, only shown"

@@ -1,8 +1,8 @@
 //! Record of damage found, in a file beside the store: each finding goes to the log and
 //! stays in the file, for `flux fsck` and `flux startlog`, until it is acknowledged.
 //!
-//! The file is an event log (RFC 18): `damage` with what is damaged or lost, `accept` when
-//! an operator has taken note of all before.
+//! The file is an event log (RFC 18): `damage` with the names of damaged or lost things,
+//! `accept` when an operator has taken note of all before.
 #![allow(clippy::disallowed_types, reason = "this is where a file is kept")]
 
 use std::fs::File;

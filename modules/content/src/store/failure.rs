@@ -15,9 +15,9 @@ pub enum Failure {
     Io(std::io::Error),
     /// The kernel says so of a file in the folder.
     File(PathBuf, std::io::Error),
-    /// It holds something that was never written like this.
+    /// The store holds data that was never written like this.
     Damaged(String),
-    /// It is so damaged that there is nothing to go on from.
+    /// The store is so damaged that there is nothing to go on from.
     Lost(String),
 }
 

@@ -1,6 +1,6 @@
 //! Files of this host whose parts are blobs: looks at them when they are mapped, and reads
-//! what is loaded. A file may change, shrink or go at any time; a blob is only given if it is
-//! still what its name says.
+//! the parts that are loaded. A file may change, shrink or go at any time; a blob is only
+//! given if its bytes still have the hash of its name.
 
 #![allow(clippy::disallowed_types, reason = "this is where files are read")]
 

@@ -1,9 +1,9 @@
-//! The store, owned by the worker thread: batches of tasks in, what came of each out.
+//! The store, owned by the worker thread: batches of tasks in, the result of each out.
 //!
-//! Read on in `batch.rs` (how a batch is done), `backing.rs` (the steps that a store
-//! provides for it), `sqlite/` (one file), `files/` (a folder), `failure.rs` (how failures
-//! are told), `mapped.rs` (files of the host), `witness.rs` and `damage.rs` (how it is known, and kept in mind, that
-//! something is missing).
+//! Read on in `batch.rs` (how a batch is done), `backing.rs` (the steps that a store provides for
+//! it), `sqlite/` (one file), `files/` (a folder), `failure.rs` (errors), `mapped.rs` (files of the
+//! host), `witness.rs` and `damage.rs` (how it is known, and kept in mind, that something is
+//! missing).
 
 mod backing;
 mod batch;
@@ -19,7 +19,7 @@ mod witness;
 use proto::config::Cache;
 use proto::{Errno, Refusal};
 
-use crate::settings::{Backend, Durability, FileSettings};
+use crate::config::{Backend, Durability, FileSettings};
 use crate::task::{Task, TaskResult};
 pub use backing::Upkeep;
 
@@ -37,7 +37,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store and makes what is missing in it.
+    /// Opens the store and makes missing parts of it.
     pub fn open(&mut self, backend: Backend, settings: FileSettings) -> Result<(), Refusal> {
         let path = settings.path.clone();
         let opened = match backend {
@@ -58,7 +58,7 @@ impl Store {
         self.with(|backing| backing.set_cache(cache));
     }
 
-    /// Forgets what is in memory and in the store too.
+    /// Forgets the caches in memory and in the store.
     pub fn drop_cache(&mut self) {
         self.with(|backing| backing.drop_cache());
     }
@@ -77,8 +77,8 @@ impl Store {
         backing.map_or(Upkeep::Nothing, |backing| backing.upkeep_due())
     }
 
-    /// Tidies up for a few milliseconds. Says whether there is more to do; after a failure
-    /// there is not, until something else was done.
+    /// Tidies up for a few milliseconds. Returns true if there is more to do; after a
+    /// failure there is not, until something else was done.
     pub fn upkeep(&mut self) -> Upkeep {
         let Some(backing) = &mut self.backing else {
             return Upkeep::Nothing;
@@ -86,7 +86,7 @@ impl Store {
         match backing.upkeep() {
             Ok(()) => backing.upkeep_due(),
             Err(failure) => {
-                batch::tell(backing.as_mut(), &failure);
+                batch::report(backing.as_mut(), &failure);
                 Upkeep::Nothing
             }
         }
@@ -98,7 +98,7 @@ impl Store {
             && let Err(failure) = backing.close()
         {
             // Nothing is lost: the next to open the store does it.
-            batch::tell(backing.as_mut(), &failure);
+            batch::report(backing.as_mut(), &failure);
         }
     }
 

@@ -9,7 +9,7 @@ use proto::data::{BlobRef, HashKind, Tree};
 use proto::{Errno, Refusal};
 
 use super::Store;
-use crate::settings::{Backend, Durability, FileSettings};
+use crate::config::{Backend, Durability, FileSettings};
 use crate::task::{Outcome, Task, TaskResult};
 
 pub(in crate::store) fn settings(folder: &Path) -> FileSettings {
@@ -107,7 +107,7 @@ fn run_one(store: &mut Store, task: Task) -> TaskResult {
     store.run(&[task]).remove(0)
 }
 
-/// Tells which of these are stored.
+/// Returns true for each of these that is stored.
 fn present(store: &mut Store, blobs: &[&[u8]]) -> Vec<bool> {
     let mut has = |blob: &&[u8]| run_one(store, Task::Validate(name(blob))).is_ok();
     blobs.iter().map(&mut has).collect()
@@ -307,7 +307,8 @@ fn mark(store: &mut Store, epoch: i64, blobs: &[&[u8]]) -> i64 {
     marked.and_then(Outcome::number).unwrap()
 }
 
-/// A whole sweep in steps of this many blobs and rows. Gives how many were deleted.
+/// A whole sweep in steps of this many blobs and rows. Returns the number of deleted
+/// ones.
 fn sweep(store: &mut Store, epoch: i64, high_water: i64, cap: i64, window: i64) -> i64 {
     let (mut cursor, mut all) = (0, 0);
     while cursor < high_water {

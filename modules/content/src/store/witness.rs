@@ -1,4 +1,4 @@
-//! The witness: a small file beside the store that says what was acknowledged last.
+//! The witness: a small file beside the store that records the last acknowledged state.
 //!
 //! A store that lost its end looks like one that never had it: SQLite reads its
 //! write-ahead log up to the first frame that is not right and takes the rest for a
@@ -28,7 +28,7 @@ const BYTES: usize = BODY_BYTES + 20;
 
 /// Last acknowledged state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Told {
+pub struct Acknowledged {
     /// Number of the newest transaction that has one.
     pub number: u64,
     /// Least end of the write-ahead log. `None` while the main file has it all.
@@ -38,7 +38,7 @@ pub struct Told {
 /// The last frame of a write-ahead log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogEnd {
-    /// They tell one life of the log from the next.
+    /// Salts, which distinguish one life of the log from the next.
     pub salts: [u32; 2],
     /// Frames in it, at least one.
     pub frames: u32,
@@ -51,26 +51,26 @@ pub struct LogEnd {
 pub struct Witness {
     path: PathBuf,
     file: File,
-    told: Told,
+    told: Acknowledged,
 }
 
 impl Witness {
     /// Reads the witness of the store at `store`. `None` when there is no witness.
-    pub fn read(store: &Path) -> Result<Option<Told>, Failure> {
+    pub fn read(store: &Path) -> Result<Option<Acknowledged>, Failure> {
         let path = path_of(store);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Failure::File(path, error)),
         };
-        match Told::decode(&bytes) {
+        match Acknowledged::decode(&bytes) {
             Some(told) => Ok(Some(told)),
             None => Err(Failure::Damaged(format!("{} is damaged", path.display()))),
         }
     }
 
-    /// Opens the witness, and makes it say `told`.
-    pub fn open(store: &Path, told: Told) -> Result<Witness, Failure> {
+    /// Opens the witness, and writes `told` into it.
+    pub fn open(store: &Path, told: Acknowledged) -> Result<Witness, Failure> {
         let path = path_of(store);
         let whole = std::fs::metadata(&path).is_ok_and(|found| found.len() == BYTES as u64);
         if !whole {
@@ -87,15 +87,15 @@ impl Witness {
         Ok(witness)
     }
 
-    /// Writes what has been acknowledged by now.
-    pub fn tell(&mut self, told: Told) -> Result<(), Failure> {
+    /// Writes the state acknowledged by now.
+    pub fn record(&mut self, told: Acknowledged) -> Result<(), Failure> {
         if told == self.told {
             return Ok(());
         }
         self.write(told)
     }
 
-    fn write(&mut self, told: Told) -> Result<(), Failure> {
+    fn write(&mut self, told: Acknowledged) -> Result<(), Failure> {
         let written = self.file.write_all_at(&told.encode(), 0);
         written.map_err(|error| Failure::File(self.path.clone(), error))?;
         self.told = told;
@@ -112,7 +112,7 @@ fn path_of(store: &Path) -> PathBuf {
     beside(store, ".witness")
 }
 
-impl Told {
+impl Acknowledged {
     fn encode(&self) -> Vec<u8> {
         let log = self.log.unwrap_or_default();
         let mut bytes = MAGIC.to_vec();
@@ -126,7 +126,7 @@ impl Told {
         bytes
     }
 
-    fn decode(bytes: &[u8]) -> Option<Told> {
+    fn decode(bytes: &[u8]) -> Option<Acknowledged> {
         let (body, sum) = bytes.split_at_checked(BODY_BYTES)?;
         if BlobRef::of(HashKind::Sha1, body).digest() != sum || !body.starts_with(MAGIC) {
             return None;
@@ -139,7 +139,7 @@ impl Told {
             frames: word()?,
             sums: [word()?, word()?],
         };
-        Some(Told {
+        Some(Acknowledged {
             number: u64::from_be_bytes(*number),
             log: (log.frames > 0).then_some(log),
         })
@@ -160,26 +160,26 @@ mod tests {
             frames: 3,
             sums: [4, 5],
         };
-        let mut told = Told {
+        let mut told = Acknowledged {
             number: 7,
             log: Some(log),
         };
         let mut witness = Witness::open(&store, told).unwrap();
         assert_eq!(Witness::read(&store).unwrap(), Some(told));
-        told = Told {
+        told = Acknowledged {
             number: 8,
             log: None,
         };
-        witness.tell(told).unwrap();
+        witness.record(told).unwrap();
         assert_eq!(Witness::read(&store).unwrap(), Some(told));
         let whole = told.encode();
         for bit in 0..whole.len() * 8 {
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Told::decode(&bytes), None, "bit {bit}");
+            assert_eq!(Acknowledged::decode(&bytes), None, "bit {bit}");
         }
         for len in 0..whole.len() {
-            assert_eq!(Told::decode(&whole[..len]), None, "{len} bytes");
+            assert_eq!(Acknowledged::decode(&whole[..len]), None, "{len} bytes");
         }
         remove(&store).unwrap();
         assert_eq!(Witness::read(&store).unwrap(), None);

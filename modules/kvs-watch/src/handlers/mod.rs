@@ -1,4 +1,4 @@
-//! The table of contents: which function answers which method, and hears which event.
+//! The table of contents: the function for each method and each event.
 
 mod lookup;
 mod stats;

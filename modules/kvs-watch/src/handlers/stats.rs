@@ -1,4 +1,4 @@
-//! kvs-watch.stats-get. A guest is told of its own namespaces alone: who knows the
+//! kvs-watch.stats-get. A guest sees its own namespaces alone: a user who knows the
 //! reference of a root may read all below it.
 
 use node::{Cx, Peer};

@@ -1,6 +1,6 @@
 //! Conversations with kvs-watch, as text (`transcripts/*.txt`): a command, a line of dashes,
-//! what was said, an empty line. `UPDATE=1 cargo test -p kvs-watch` writes what was said; the
-//! diff is read.
+//! the output, an empty line. `UPDATE=1 cargo test -p kvs-watch` writes the output; the diff
+//! is read.
 
 mod costs;
 mod stage;

@@ -69,11 +69,11 @@ impl Stage {
             "hold" => self.holding = true,
             "release" => self.release(),
             "restart" => self.restart(),
-            "restarted" => self.tell_restarted(),
+            "restarted" => self.send_restarted(),
             "restore" => {
                 let primary = self.namespaces.get_mut("primary").unwrap();
                 primary.versions = vec![primary.versions.pop().unwrap()];
-                self.tell_restarted();
+                self.send_restarted();
             }
             "cancel" => {
                 let (client, tag) = rest.split_once(' ').unwrap_or(("by=client", rest));
@@ -176,7 +176,7 @@ impl Stage {
         }
     }
 
-    /// Does one operation and says which key it wrote.
+    /// Does one operation and returns the key that it wrote.
     fn apply(&mut self, version: &mut Version, op: &str) -> String {
         let (key, tree) = if let Some(key) = op.strip_suffix('!') {
             let Some(Tree::ValRef(names)) = version.get(key) else {
@@ -264,10 +264,10 @@ impl Stage {
             self.probe
                 .message(request.into_response(Errno::EHOSTUNREACH.0, text));
         }
-        self.tell_restarted();
+        self.send_restarted();
     }
 
-    fn tell_restarted(&mut self) {
+    fn send_restarted(&mut self) {
         let names: Vec<String> = self.namespaces.keys().cloned().collect();
         for name in names {
             let event = self.setroot(&name, BTreeMap::new(), true);

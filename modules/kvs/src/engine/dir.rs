@@ -1,7 +1,7 @@
 //! A directory as it is stored: its canonical text, and where each entry is in it.
 //!
-//! A change makes a new text by copying what lies between the changed entries, so a
-//! commit in a directory of 10,000 entries costs a memory copy, not 10,000 objects.
+//! A change makes a new text by copying the text between the changed entries, so a commit
+//! in a directory of 10,000 entries costs a memory copy, not 10,000 objects.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -23,7 +23,7 @@ const TAIL: &[u8] = br#"},"type":"dir","ver":1}"#;
 pub struct Dir {
     text: Bytes,
     spans: Vec<Span>,
-    /// It was stored in another form than this text.
+    /// The directory was stored in another form than this text.
     was_rewritten: bool,
 }
 
@@ -99,8 +99,9 @@ impl Dir {
         )
     }
 
-    /// Makes the directory in which `changes`, sorted by name, have been made, and says
-    /// what of it was copied. `None` when it would be larger than `bytes_max`.
+    /// Makes the directory in which `changes`, sorted by name, have been made, and
+    /// returns the parts of it that were copied. `None` when it would be larger than
+    /// `bytes_max`.
     pub fn with(&self, changes: &[Change<'_>], bytes_max: usize) -> Option<(Dir, Vec<Copied>)> {
         let added: usize = changes
             .iter()
@@ -158,7 +159,7 @@ pub struct Copied {
     pub to: u32,
     /// Position in the old one.
     pub at: u32,
-    /// Its bytes.
+    /// Bytes.
     pub len: u32,
 }
 
@@ -404,8 +405,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a map: after any rounds of changes the text is what the encoder of
-        /// tree objects makes of the map, and reading it gives the same directory.
+        /// Against a map: after any rounds of changes the text is that of the encoder of
+        /// tree objects for the map, and reading it gives the same directory.
         #[test]
         fn changes_give_the_text_of_the_changed_map(
             rounds in prop::collection::vec(

@@ -29,18 +29,18 @@ pub struct Draft {
 /// Change of one entry.
 #[derive(Debug, Clone)]
 pub enum Edit {
-    /// It goes.
+    /// The entry is removed.
     Removed,
-    /// It is this object's text, not a directory held inline.
+    /// The entry is this object's text, not a directory held inline.
     Object(Bytes),
-    /// It is a value with more at its end.
+    /// The entry is a value with more at its end.
     Grown {
         /// The text of the val or valref that was there, if there was one.
         text: Option<Bytes>,
         /// Appended pieces.
         tail: Vec<Bytes>,
     },
-    /// It is a directory being changed itself.
+    /// The entry is a directory being changed itself.
     Dir(Draft),
 }
 
@@ -103,7 +103,7 @@ impl Draft {
         }
     }
 
-    /// Changes what is under `name`.
+    /// Changes the entry under `name`.
     pub fn set(&mut self, name: &str, edit: Edit) {
         self.edits.insert(name.into(), edit);
     }
@@ -325,7 +325,7 @@ impl Made {
         Ok(name)
     }
 
-    /// Bytes that it takes to tell of everything made.
+    /// Bytes that it takes to send everything made.
     pub fn bytes(&self) -> usize {
         let dirs = self
             .dirs

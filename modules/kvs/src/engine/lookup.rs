@@ -13,8 +13,8 @@ use crate::limits::{ANSWER_BYTES_MAX, LINKS_MAX, PATH_COMPONENTS_MAX};
 
 /// Looks `key` up below `root`. Gives the text of a tree object.
 ///
-/// `other` finds the root of another namespace that a symlink leads to, and says whether
-/// the caller may read there, or that the root has to be asked for.
+/// `other` finds the root of another namespace that a symlink leads to, and returns
+/// whether the caller may read there, or that the root has to be asked for.
 pub fn lookup(
     view: &mut View<'_>,
     root: BlobRef,
@@ -49,8 +49,7 @@ pub fn lookup(
     }
 }
 
-/// The path that a link's target and what follows the link make together, unless it is
-/// too long.
+/// The path of a link's target followed by the rest of the key, unless it is too long.
 pub fn follow(target: &str, rest: &[Box<str>]) -> Option<Vec<Box<str>>> {
     let target = Key::new(target).ok()?;
     let path: Vec<Box<str>> = target

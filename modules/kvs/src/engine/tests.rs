@@ -43,7 +43,7 @@ impl World {
         }
     }
 
-    /// Calls the engine, fetching what it needs, until it is done.
+    /// Calls the engine, fetching the blobs it needs, until it is done.
     fn run<T>(
         &mut self,
         mut call: impl FnMut(&mut View<'_>) -> Result<T, Stop>,

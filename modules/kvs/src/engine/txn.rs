@@ -68,7 +68,7 @@ impl Step {
 /// Result of a transaction.
 #[derive(Debug)]
 pub struct Applied {
-    /// Its new root.
+    /// New root.
     pub root: BlobRef,
     /// Every key written or removed.
     pub keys: BTreeSet<Key>,
@@ -153,7 +153,7 @@ fn growable(existing: Option<Existing>) -> Result<Option<Bytes>, Stop> {
     }
 }
 
-/// Where a key really is, and what is there.
+/// The resolved place of a key, and its value.
 struct Place {
     /// The path with links followed, the last component aside.
     path: Vec<Box<str>>,

@@ -19,11 +19,11 @@ use crate::limits::KEPT_BLOB_BYTES_MAX;
 /// Reason for which the engine stopped.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stop {
-    /// These must be fetched; then the same call is made again.
+    /// Blobs that must be fetched; then the same call is made again.
     Need(Vec<Want>),
     /// The root of this namespace must be found out; then the same call is made again.
     Namespace(String),
-    /// It fails.
+    /// The operation fails.
     Failed(Refusal),
 }
 
@@ -129,7 +129,7 @@ pub struct Unstored {
 }
 
 impl Unstored {
-    /// Takes in what a transaction of batch `number` has made.
+    /// Adds the results of a transaction of batch `number`.
     pub fn add(&mut self, number: u64, made: &Made) {
         let dirs = made.dirs.iter();
         self.dirs
@@ -172,12 +172,12 @@ pub struct Supply {
 }
 
 impl Supply {
-    /// Takes in a directory that was fetched or made.
+    /// Stores a directory that was fetched or made.
     pub fn put_dir(&mut self, name: BlobRef, dir: Result<Rc<Dir>, Refusal>) {
         self.dirs.insert(name, dir);
     }
 
-    /// Takes in a blob that was fetched.
+    /// Stores a blob that was fetched.
     pub fn put_blob(&mut self, name: BlobRef, blob: Result<Bytes, Refusal>) {
         self.blobs.insert(name, blob);
     }

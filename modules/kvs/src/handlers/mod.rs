@@ -33,8 +33,8 @@ pub fn routes() -> Routes<Kvs> {
         .on::<kvs::NamespaceList>(namespaces::list)
         .on::<kvs::StatsGet>(stats::stats_get)
         .on::<kvs::Dropcache>(stats::dropcache)
-        .heard::<kvs::SetrootEvent>(|core, cx, _, event| core.hear_setroot(cx, event))
-        .heard::<kvs::CreatedEvent>(|core, cx, _, event| core.hear_created(cx, &event))
-        .heard::<kvs::RemovedEvent>(|core, cx, _, event| core.hear_removed(cx, &event.namespace))
+        .heard::<kvs::SetrootEvent>(|core, cx, _, event| core.receive_setroot(cx, event))
+        .heard::<kvs::CreatedEvent>(|core, cx, _, event| core.receive_created(cx, &event))
+        .heard::<kvs::RemovedEvent>(|core, cx, _, event| core.receive_removed(cx, &event.namespace))
         .heard::<Pulse>(|core, cx, _, _| core.pulse(cx))
 }

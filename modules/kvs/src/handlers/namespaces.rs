@@ -123,7 +123,7 @@ fn remove_now(core: &mut Kvs, cx: &mut Cx<Kvs>, name: String, reply: Reply<Names
     core.n_queued -= namespace.queue.len();
     for txn in std::mem::take(&mut namespace.queue) {
         let unknown = Err(CommitError::UnknownNamespace.refusal());
-        core.ends.tell(cx, txn.owed, &unknown);
+        core.ends.answer(cx, txn.owed, &unknown);
     }
     namespace.refuse_waiters(cx);
     let writers = namespace

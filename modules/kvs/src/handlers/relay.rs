@@ -1,4 +1,5 @@
-//! kvs.relay, kvs.relaycommit and kvs.relay-create: what other ranks have for rank 0.
+//! kvs.relay, kvs.relaycommit and kvs.relay-create: the requests of other ranks to rank
+//! 0.
 //!
 //! Permission was checked where the request was made, so only the owner may send these;
 //! rules for all transactions of an instance, such as their size, are checked again.
@@ -20,7 +21,7 @@ use crate::engine::txn::Step;
 use crate::limits::RELAY_PAYLOAD_BYTES_MAX;
 use crate::namespace::Txn;
 use crate::owed::{Owed, Place, result_of};
-use crate::publish::say_error;
+use crate::publish::publish_failure;
 use crate::relay::{Item, Teller};
 use crate::relayed::Seen;
 use crate::size::size_of;
@@ -83,7 +84,7 @@ fn take(
     places: &mut impl Iterator<Item = Place>,
 ) {
     let (rank, floor) = (block.rank, block.floor);
-    let broker = core.ends.known.hear(rank, &block.origin, floor);
+    let broker = core.ends.known.receive(rank, &block.origin, floor);
     for (txn, place) in block.txns.into_iter().zip(places) {
         let mark = (rank, broker.clone(), txn.number);
         let owed = match core.ends.known.take(mark, place) {
@@ -110,7 +111,7 @@ fn take(
                 };
                 enqueue(core, &namespace, txn);
             }
-            Err(refusal) => core.ends.tell(cx, owed, &Err(refusal)),
+            Err(refusal) => core.ends.answer(cx, owed, &Err(refusal)),
         }
     }
 }
@@ -129,7 +130,7 @@ fn read(core: &Kvs, txn: &RelayTxn) -> Result<(Vec<Op>, Token), Refusal> {
     Ok((ops, once))
 }
 
-/// One transaction without an answer: an event tells of its end.
+/// One transaction without an answer: an event announces its end.
 pub fn relaycommit(
     core: &mut Kvs,
     cx: &mut Cx<Kvs>,
@@ -146,7 +147,7 @@ pub fn relaycommit(
         false => Err(NamespaceError::Unknown.refusal()),
     };
     if let Err(refusal) = known {
-        say_error(cx, &request.namespace, vec![request.name], &refusal);
+        publish_failure(cx, &request.namespace, vec![request.name], &refusal);
         return Ok(Empty);
     }
     core.tally.op_counts.add(request.ops.len() as f64);
@@ -177,7 +178,7 @@ pub fn create(
         cx.call_with(call, |_, cx, result| reply.send_refusal(cx, result));
         return;
     }
-    let broker = core.ends.known.hear(request.rank, &request.origin, 0);
+    let broker = core.ends.known.receive(request.rank, &request.origin, 0);
     let mark = (request.rank, broker, request.number);
     if core.ends.known.done(&mark).is_some() {
         return reply.send(cx, Ok(Empty));

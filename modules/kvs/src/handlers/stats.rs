@@ -1,4 +1,4 @@
-//! kvs.stats-get and kvs.dropcache: what is in memory.
+//! kvs.stats-get and kvs.dropcache: the data in memory.
 
 use node::{Cx, Peer};
 use proto::kvs::{CacheStats, Dropcache, NamespaceStats, OpCounts, Stats, StatsGet};
@@ -8,7 +8,7 @@ use crate::Kvs;
 use crate::namespace::Namespace;
 use crate::stats::Samples;
 
-/// A guest is told of its own namespaces: running jobs have one each.
+/// A guest sees its own namespaces: running jobs have one each.
 pub fn stats_get(
     core: &mut Kvs,
     _: &mut Cx<Kvs>,

@@ -1,6 +1,6 @@
 //! Conversations with the kvs, as text (`transcripts/*.txt`): a command, a line of dashes,
-//! what was said, an empty line. `UPDATE=1 cargo test -p kvs` writes what was said; the
-//! diff is read.
+//! the output, an empty line. `UPDATE=1 cargo test -p kvs` writes the output; the diff is
+//! read.
 
 mod stage;
 mod stats;

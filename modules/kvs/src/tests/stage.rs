@@ -1,16 +1,15 @@
-//! A kvs, a content store that answers when it is told to, and clients.
+//! A kvs, a content store that answers on command, and clients.
 //!
 //! Commands: `commit [#N] [as=UID] [in=NS] [once=W:N] [nomerge] [sync] OP...` where an OP is
-//! `key=value`, `key+=value`, `-key`, `key` (a directory) or `key@[NS::]target`;
-//! `lookup [as=UID] [in=NS] [plus] [readdir|treeobj|readlink] KEY`; `request [#N] TOPIC JSON` and
-//! `guest TOPIC JSON`; `settle`; `stored [ERRNO]` and `loaded [ERRNO]` (content answers, for
-//! its oldest batch), `newest [ERRNO]` (the same for its newest batch);
-//! `restart ARGS...`; `stop`; `damage` (content loses its blobs) and `garble` (they become
-//! something else); `forget` (content loses records and checkpoints); `checkpoint N` (someone else makes
-//! one); `pass SECONDS`. `rank N` begins again on that rank, where what goes to other ranks
-//! is answered by `answer TOPIC TAG JSON|ERRNO`, events are heard by `event TOPIC JSON`, and
-//! the first four blobs are there to be named.
-//! In what is said, blobs are numbered in the order in which they come up.
+//! `key=value`, `key+=value`, `-key`, `key` (a directory) or `key@[NS::]target`; `lookup [as=UID]
+//! [in=NS] [plus] [readdir|treeobj|readlink] KEY`; `request [#N] TOPIC JSON` and `guest TOPIC
+//! JSON`; `settle`; `stored [ERRNO]` and `loaded [ERRNO]` (content answers, for its oldest batch),
+//! `newest [ERRNO]` (the same for its newest batch); `restart ARGS...`; `stop`; `damage` (content
+//! loses its blobs) and `garble` (they become something else); `forget` (content loses records and
+//! checkpoints); `checkpoint N` (someone else makes one); `pass SECONDS`. `rank N` begins again on
+//! that rank, where requests to other ranks are answered by `answer TOPIC TAG JSON|ERRNO`, events
+//! are received by `event TOPIC JSON`, and the first four blobs are there to be named. In the
+//! output, blobs are numbered in the order in which they come up.
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 //! keep the order, unanswered requests are handed to the next process, and answers to a dead
 //! process are dropped.
 //!
-//! Leaves whose clients ask seldom do not follow what goes on meanwhile.
+//! Leaves whose clients ask seldom do not follow the changes meanwhile.
 //!
 //! Checked is that nothing acknowledged is lost, nothing is applied twice, who has made a
 //! version sees it, and no rank goes back to an older one.
@@ -491,7 +491,7 @@ impl Content {
     }
 }
 
-/// Plays one seed. Gives how many commits were acknowledged.
+/// Plays one seed. Returns the number of acknowledged commits.
 fn play(seed: u64) -> usize {
     play_in(&mut World::new(6, seed), 3000)
 }

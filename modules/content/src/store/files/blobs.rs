@@ -49,7 +49,7 @@ impl Blobs {
         self.folder.join(name.to_string())
     }
 
-    /// A blob, or what is wrong with it. `None` when it is not there.
+    /// A blob, or the reason for which it is unreadable. `None` when it is not there.
     pub fn load(&self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure> {
         let path = self.path(name);
         let blob = match std::fs::read(&path) {

@@ -27,7 +27,7 @@ pub fn count_below(
     Ok(count)
 }
 
-/// Raises the epoch of blobs, and says how many had a lower one.
+/// Raises the epoch of blobs, and returns the number of those with a lower one.
 pub fn mark(blobs: &Blobs, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure> {
     let mut marked = 0;
     for name in names {
@@ -39,7 +39,7 @@ pub fn mark(blobs: &Blobs, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure
     Ok(marked)
 }
 
-/// Deletes blobs of a lower epoch. `places` holds what is left of the folder as the first
+/// Deletes blobs of a lower epoch. `places` holds the rest of the folder as the first
 /// sweep of a collection found it; blobs stored since have a later epoch.
 pub fn sweep(
     blobs: &Blobs,

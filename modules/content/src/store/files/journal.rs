@@ -30,7 +30,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or makes the file, and gives what it says. The witness knows the number of
+    /// Opens or makes the file, and returns its entries. The witness knows the number of
     /// the newest line.
     pub fn open(
         folder: &Path,
@@ -99,8 +99,10 @@ impl Journal {
             .map(aside)
             .find(|path| !path.exists());
         let Some(path) = free else {
-            let many = format!("there are {DAMAGED_FILES_MAX} damaged files of records already: \
-                move them away");
+            let many = format!(
+                "there are {DAMAGED_FILES_MAX} damaged files of records already: \
+                move them away"
+            );
             return Err(Failure::Lost(many));
         };
         let (folder, shown) = (self.folder.display(), path.display());

@@ -26,9 +26,9 @@ use proto::{Errno, Refusal};
 use super::backing::{Backing, Batch, Writer};
 use super::damage::Damage;
 use super::failure::Failure;
-use super::witness::{Told, Witness};
+use super::witness::{Acknowledged, Witness};
+use crate::config::{Durability, FileSettings};
 use crate::limits::{FILE_BUSY_MS, FILE_BUSY_STEP_MS};
-use crate::settings::{Durability, FileSettings};
 use blobs::{Blobs, Place};
 use journal::Journal;
 use state::{Line, State};
@@ -59,7 +59,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Opens the folder and makes what is missing in it.
+    /// Opens the folder and makes missing files and folders in it.
     pub fn open(settings: FileSettings) -> Result<Files, Failure> {
         let path = &settings.path;
         match std::fs::create_dir(path) {
@@ -82,14 +82,14 @@ impl Files {
                     "{}: the newest changes may be lost",
                     failure.what()
                 ));
-                Some(Told::default())
+                Some(Acknowledged::default())
             }
             Err(failure) => return Err(failure),
         };
         let number = told.map(|told| told.number);
         let max = settings.checkpoints_max;
         let (journal, state) = Journal::open(path, max, number, &mut damage)?;
-        let told = Told {
+        let told = Acknowledged {
             number: state.number,
             log: None,
         };
@@ -158,7 +158,7 @@ impl Backing for Files {
             let text = self.line.text()?;
             self.journal.append(&text, is_power_safe)?;
             self.state.number = number;
-            if let Err(failure) = self.witness.tell(Told { number, log: None }) {
+            if let Err(failure) = self.witness.record(Acknowledged { number, log: None }) {
                 tracing::error!("{}", failure.refusal(self.path()));
             }
             self.journal.compact_if_long(&self.state, is_power_safe);

@@ -5,7 +5,7 @@ use proto::Errno;
 use proto::content::Record;
 
 use super::Files;
-use crate::settings::FileSettings;
+use crate::config::FileSettings;
 use crate::store::batch;
 use crate::store::clock::Clock;
 use crate::store::tests::{checkpoint, commit_of, name, settings, store_of};

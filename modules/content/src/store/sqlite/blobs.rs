@@ -11,7 +11,7 @@ use crate::store::failure::Failure;
 /// `size` of a blob that is not compressed.
 const NOT_COMPRESSED: i64 = -1;
 
-/// A blob, or what is wrong with it. `None` when it is not there.
+/// A blob, or the reason for which it is unreadable. `None` when it is not there.
 pub fn load(db: &Connection, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure> {
     load_by(db, name, "SELECT size, object FROM objects WHERE hash = ?1")
 }

@@ -1,7 +1,7 @@
 //! Marking and deleting blobs (doc/garbage-collection.md), closing the gaps that they leave, and
 //! giving free pages back.
 //!
-//! Row numbers only say how far a sweep has come. The epoch protects blobs stored since.
+//! Row numbers only mark the progress of a sweep. The epoch protects blobs stored since.
 
 use proto::content_backing::{Sweep, Swept};
 use proto::data::BlobRef;
@@ -24,7 +24,7 @@ pub fn count_below(db: &Connection, epoch: i64, after: i64, end: i64) -> Result<
     Ok(select.query_row((after, end, epoch), |row| row.get(0))?)
 }
 
-/// Raises the epoch of blobs, and says how many had a lower one.
+/// Raises the epoch of blobs, and returns the number of those with a lower one.
 pub fn mark(db: &Connection, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure> {
     let mut update =
         db.prepare_cached("UPDATE objects SET epoch = ?1 WHERE hash = ?2 AND epoch < ?1")?;
@@ -60,9 +60,9 @@ pub fn sweep(db: &Connection, sweep: &Sweep) -> Result<Swept, Failure> {
 }
 
 /// Moves the blobs that are left among rows of which a good part was deleted, to behind all others:
-/// pages become free whole, and what is kept stands close together. SQLite by itself leaves pages
-/// until two thirds of them are empty. No sweep that is under way is to look at them again: they
-/// are marked.
+/// pages become free whole, and the remaining blobs stand close together. SQLite by itself leaves
+/// pages until two thirds of them are empty. No sweep that is under way is to look at them again:
+/// they are marked.
 fn close_gaps(db: &Connection, after: i64, end: i64, deleted: i64) -> Result<(), Failure> {
     let mut select = db.prepare_cached(
         "SELECT rowid FROM objects WHERE rowid > ?1 AND rowid <= ?2 AND length(object) <= ?3
@@ -84,8 +84,8 @@ fn close_gaps(db: &Connection, after: i64, end: i64, deleted: i64) -> Result<(),
 }
 
 /// Moves some pages from the end of the file into free ones, so that it gets shorter when
-/// the log is copied into it. Says whether there are more. Files that were made without
-/// `auto_vacuum` stay as long as they are.
+/// the log is copied into it. Returns true if there are more. Files that were made
+/// without `auto_vacuum` stay as long as they are.
 pub fn shrink(db: &Connection) -> Result<bool, Failure> {
     let before = schema::number(db, "freelist_count")?;
     let mut vacuum = db.prepare(&format!("PRAGMA incremental_vacuum({SHRINK_PAGES})"))?;

@@ -2,9 +2,9 @@
 //! page, not one in the index for each of its blobs. They are all in memory too, and
 //! `fold` moves them to where they belong, many at a time and when there is time.
 //!
-//! The rows are slots of one page each, which are used again once what is in them has been
+//! The rows are slots of one page each, which are used again once their contents have been
 //! folded: a page that is written over costs nothing but itself. A transaction takes as
-//! many slots as it needs; each says which part of which transaction it is.
+//! many slots as it needs; each has the numbers of its part and its transaction.
 //!
 //! A blob may have come as an edit of another one. It is made when it is folded or asked
 //! for: the commit waits only for a look whether the other one is there and good.
@@ -13,7 +13,7 @@
 //! may leave some to the next release: a change of the form must go on reading this one.
 //!
 //! Other tools find everything in its place after a checkpoint and after a clean end:
-//! both fold what is there. After a kill, opening the file does.
+//! both fold the whole journal. After a kill, opening the file does.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -93,12 +93,12 @@ struct Transaction {
     bytes: usize,
     /// The commits as they came, until they are written.
     text: Vec<u8>,
-    /// Their slots.
+    /// Slots.
     slots: Vec<i64>,
 }
 
 impl Journal {
-    /// Reads what a predecessor has left.
+    /// Reads the journal of a predecessor.
     pub fn read(db: &Connection) -> Result<Journal, Failure> {
         let mut journal = Journal {
             writer: records::writer(db)?,
@@ -108,7 +108,7 @@ impl Journal {
         journal.pending.number = folded + 1;
         for found in journal.slots.read(db, folded)? {
             let text = found.text.unwrap_or_default();
-            journal.take_in_all(&text).map_err(|what| {
+            journal.add_commits(&text).map_err(|what| {
                 Failure::Damaged(format!("ferroflux_journal, row {}: {what}", found.slots[0]))
             })?;
             journal.pending.slots = found.slots;
@@ -129,7 +129,7 @@ impl Journal {
         self.folding = 0;
     }
 
-    /// Writes what the transaction under way has added; it is about to end.
+    /// Writes the additions of the transaction under way, which is about to end.
     pub fn write(&mut self, db: &Connection, epoch: i64) -> Result<(), Failure> {
         if self.pending.commits == 0 {
             return Ok(());
@@ -218,7 +218,7 @@ impl Journal {
         self.writer = Some(writer);
     }
 
-    /// Records, of which the file has these, as they are with what is not folded.
+    /// Records of the file, replaced by newer ones that are not folded yet.
     pub fn over(&self, kept: Vec<Record>) -> Vec<Record> {
         let newer = self.transactions.iter().flat_map(|open| &open.records);
         let all = kept.iter().chain(newer);
@@ -233,7 +233,7 @@ impl Journal {
         self.blobs.contains_key(name)
     }
 
-    /// A blob, from here or from its place; or what is wrong with it.
+    /// A blob, from here or from its place; or the reason for which it is unreadable.
     pub fn load(&self, db: &Connection, name: &BlobRef) -> Loaded {
         let (mut edits, mut at) = (Vec::<&Edit>::new(), *name);
         let mut blob = loop {
@@ -269,7 +269,7 @@ impl Journal {
     }
 
     /// Checks that the base of an edit is stored and intact: once the edit is all that
-    /// exists of a blob, it is too late to ask. Says what is wrong.
+    /// exists of a blob, it is too late to ask. Returns the error.
     fn check_base(&mut self, db: &Connection, edit: &Edit) -> Result<Result<(), Refusal>, Failure> {
         let base = base_of(edit)?;
         if self.blobs.contains_key(&base) || self.texts.get(&base).is_some() {
@@ -296,7 +296,7 @@ impl Journal {
         self.texts.set_bytes_max(bytes_max);
     }
 
-    /// Blobs may have been deleted: what edits begin from is looked for in the file again.
+    /// Blobs may have been deleted: base blobs of edits are looked for in the file again.
     pub fn forget_texts(&mut self) {
         self.texts.clear();
     }
@@ -306,8 +306,8 @@ impl Journal {
         (self.transactions.len(), self.bytes)
     }
 
-    /// Adds a commit, unless what it builds on is not there. Large blobs go to their place
-    /// at once.
+    /// Adds a commit, unless the base of one of its edits is missing. Large blobs go to
+    /// their place at once.
     pub fn add(
         &mut self,
         db: &Connection,
@@ -339,7 +339,7 @@ impl Journal {
         };
         let text = small.encode();
         // Slices kept in memory are of this copy, not of the whole message.
-        let copied = self.take_in(text.clone());
+        let copied = self.add_commit(text.clone());
         copied.map_err(|what| Failure::Damaged(format!("commit {}: {what}", commit.number)))?;
         let len = text.len() as u32;
         self.pending.text.extend_from_slice(&len.to_be_bytes());
@@ -347,14 +347,14 @@ impl Journal {
         Ok(Ok(()))
     }
 
-    fn take_in_all(&mut self, text: &Bytes) -> Result<(), String> {
+    fn add_commits(&mut self, text: &Bytes) -> Result<(), String> {
         for commit in commits_of(text)? {
-            self.take_in(commit)?;
+            self.add_commit(commit)?;
         }
         Ok(())
     }
 
-    fn take_in(&mut self, text: Bytes) -> Result<(), String> {
+    fn add_commit(&mut self, text: Bytes) -> Result<(), String> {
         let commit = Commit::decode(Some(&text)).map_err(|error| error.to_string())?;
         let blobs = commit.blobs.into_iter();
         let blobs = blobs.map(|(digest, blob)| (digest, Held::Whole(blob)));
@@ -385,8 +385,8 @@ impl Journal {
         self.transactions.push_back(closed);
     }
 
-    /// Moves what the oldest transactions have to where it belongs. Additions of the
-    /// current one count as the newest.
+    /// Moves the data of the oldest transactions to its place in the tables. Additions of
+    /// the current one count as the newest.
     pub fn fold(&mut self, db: &Connection, share: Share, epoch: i64) -> Result<(), Failure> {
         let all = self.transactions.iter().chain([&self.pending]);
         let mut room = match share {
@@ -448,7 +448,7 @@ pub fn commits_of(text: &Bytes) -> Result<Vec<Bytes>, String> {
 /// A blob, if it is stored, or the damage found in it.
 pub type Loaded = Result<Option<Result<Bytes, String>>, Failure>;
 
-/// The first form of a blob stays: a later one may be made of what is made of it.
+/// The first form of a blob stays: later blobs may be edits of it.
 fn hold(blobs: &mut FxHashMap<BlobRef, (u64, Held)>, transaction: u64, name: BlobRef, held: &Held) {
     let entry = blobs.entry(name);
     entry.or_insert_with(|| (0, held.clone())).0 = transaction;

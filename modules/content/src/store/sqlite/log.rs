@@ -61,7 +61,7 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// Has `db`, whose file is at `path`, say what it writes.
+    /// Has `db`, whose file is at `path`, record the end of its writes.
     pub fn of(db: &mut Connection, path: &Path) -> Result<Reach, Failure> {
         let said = Arc::new(AtomicU32::new(0));
         let says = said.clone();
@@ -172,8 +172,9 @@ impl Log {
         log
     }
 
-    /// With a witness the first frame after what it has seen that is not whole is the end.
-    /// Without one the end is the last commit: nothing whole comes after a torn end.
+    /// With a witness the first frame after the end that it recorded that is not whole is
+    /// the end. Without one the end is the last commit: nothing whole comes after a torn
+    /// end.
     fn take_frames(&mut self, bytes: &[u8], head: &Head, end: Option<LogEnd>, may_end_early: bool) {
         let needed = end.map_or(0, |end| end.frames as usize);
         let salts = end.map_or(head.salts, |end| end.salts);
@@ -216,7 +217,7 @@ impl Log {
         self.frames = whole;
     }
 
-    /// Says what SQLite would not see.
+    /// Reports damage that SQLite would overlook.
     fn complain(&mut self, head: &Head, end: Option<LogEnd>) {
         let (damaged, all) = (self.damaged, self.damaged as usize + self.frames.len());
         let has_wrong_head = !head.is_whole || end.is_some_and(|end| end.salts != head.salts);

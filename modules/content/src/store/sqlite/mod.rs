@@ -3,7 +3,7 @@
 //! Read on in `schema.rs` (the tables and how the file is opened), then `blobs.rs`,
 //! `checkpoints.rs` and `records.rs` (one file a table), `journal.rs`, `slots.rs` and
 //! `texts.rs` (where commits go first), `collect.rs` (deleting), `log.rs` and `seals.rs` (how
-//! damage is known) and `salvage/` (what becomes of a damaged file).
+//! damage is known) and `salvage/` (the rescue of a damaged file).
 
 mod blobs;
 mod checkpoints;
@@ -32,12 +32,12 @@ use super::backing::{Backing, Batch, Upkeep, Writer};
 use super::damage::Damage;
 use super::failure::Failure;
 use super::files_beside::beside;
-use super::witness::{Told, Witness};
+use super::witness::{Acknowledged, Witness};
+use crate::config::{Durability, FileSettings};
 use crate::limits::{
     FOLDED_BYTES, FOLDED_TRANSACTIONS, JOURNAL_BYTES_MAX, JOURNAL_TRANSACTIONS_MAX, LOG_BYTES_IDLE,
     LOG_BYTES_MAX, SCANNED_BYTES_MAX,
 };
-use crate::settings::{Durability, FileSettings};
 use journal::{Journal, Loaded, Share};
 use log::{Log, Reach};
 use seals::State;
@@ -65,8 +65,8 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file and makes what is missing in it. One that is damaged is replaced by
-    /// what can be read of it.
+    /// Opens the file and makes missing tables in it. A damaged file is replaced by a
+    /// copy of its readable parts.
     pub fn open(settings: FileSettings) -> Result<Sqlite, Failure> {
         let mut damage = Damage::open(&settings.path);
         let told = match Witness::read(&settings.path) {
@@ -99,8 +99,8 @@ impl Sqlite {
         opened.in_use(None)
     }
 
-    /// Opens a file that has everything up to what was `told`.
-    fn open_whole(settings: &FileSettings, told: Option<Told>) -> Result<Sqlite, Failure> {
+    /// Opens a file that has everything up to the state `told`.
+    fn open_whole(settings: &FileSettings, told: Option<Acknowledged>) -> Result<Sqlite, Failure> {
         let damaged = |what: &str| Err(Failure::Damaged(what.to_owned()));
         let path = &settings.path;
         let page_bytes = Some(salvage::page_bytes_of(path));
@@ -131,7 +131,10 @@ impl Sqlite {
         }
     }
 
-    fn open_as_it_is(settings: &FileSettings, told: Option<Told>) -> Result<Sqlite, Failure> {
+    fn open_as_it_is(
+        settings: &FileSettings,
+        told: Option<Acknowledged>,
+    ) -> Result<Sqlite, Failure> {
         let is_new = told.is_none_or(|told| told.number == 0);
         let mut db = schema::open(settings, is_new)?;
         match seals::state(&db)? {
@@ -165,8 +168,8 @@ impl Sqlite {
     }
 
     /// From here on the main file says that there is a witness. Where there is no room for
-    /// that, what is there can still be read.
-    fn in_use(mut self, told: Option<Told>) -> Result<Sqlite, Failure> {
+    /// that, the existing data can still be read.
+    fn in_use(mut self, told: Option<Acknowledged>) -> Result<Sqlite, Failure> {
         let marked = self.fold(Share::All).and_then(|()| {
             if self.state()? != State::Open {
                 self.db.execute_batch("BEGIN IMMEDIATE")?;
@@ -175,7 +178,7 @@ impl Sqlite {
             }
             self.copy_log()
         });
-        let mut now = Told {
+        let mut now = Acknowledged {
             number: self.journal.last(),
             log: None,
         };
@@ -201,21 +204,21 @@ impl Sqlite {
     fn copy_log(&mut self) -> Result<(), Failure> {
         schema::copy_log(&self.db)?;
         self.reach.copied();
-        self.tell_witness();
+        self.notify_witness();
         Ok(())
     }
 
-    /// Says what is there, before anyone is answered. A witness that cannot be written
-    /// says less than it should, and that is all.
-    fn tell_witness(&mut self) {
-        let told = self.reach.end().map(|log| Told {
+    /// Records the present state, before any client is answered. A witness that cannot be
+    /// written says less than it should, and that is all.
+    fn notify_witness(&mut self) {
+        let told = self.reach.end().map(|log| Acknowledged {
             number: self.journal.last(),
             log,
         });
         let Some(witness) = &mut self.witness else {
             return;
         };
-        if let Err(failure) = told.and_then(|told| witness.tell(told)) {
+        if let Err(failure) = told.and_then(|told| witness.record(told)) {
             tracing::error!("{}", failure.refusal(&self.settings.path));
         }
     }
@@ -253,7 +256,7 @@ impl Sqlite {
     fn commit_transaction(&mut self) -> Result<(), Failure> {
         self.db.execute_batch("COMMIT")?;
         self.journal.end();
-        self.tell_witness();
+        self.notify_witness();
         Ok(())
     }
 

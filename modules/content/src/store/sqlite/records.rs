@@ -1,9 +1,9 @@
-//! Table `ferroflux_records`: what the kvs keeps beside the blobs. It has one writer at a
-//! time, the one that opened it last, so that what a killed predecessor had sent cannot
-//! undo what its successor has done.
+//! Table `ferroflux_records`: data that the kvs keeps beside the blobs. It has one writer
+//! at a time, the one that opened it last, so that late messages of a killed predecessor
+//! cannot undo the work of its successor.
 //!
-//! Every value ends with a check of it and its key; `seals.rs` has what is known of the
-//! table as a whole.
+//! Every value ends with a check of it and its key; `seals.rs` has the check of the whole
+//! table.
 
 use proto::content::Record;
 use rusqlite::{Connection, OptionalExtension};
@@ -66,7 +66,7 @@ pub fn writer(db: &Connection) -> Result<Option<Writer>, Failure> {
     }))
 }
 
-/// Says which commit of the writer was the last.
+/// Stores the number of the writer's last commit.
 pub fn set_number(db: &Connection, number: u64) -> Result<(), Failure> {
     put(db, NUMBER, number.to_string().as_bytes())
 }
@@ -77,7 +77,7 @@ pub fn folded(db: &Connection) -> Result<u64, Failure> {
     Ok(folded.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
-/// Says which one it is.
+/// Stores the number of the last folded transaction.
 pub fn set_folded(db: &Connection, number: u64) -> Result<(), Failure> {
     put(db, FOLDED, number.to_string().as_bytes())
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use proto::config::Cache;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::config::FileSettings;
 use crate::limits::{FILE_BUSY_MS, LOG_BYTES_MAX};
-use crate::settings::FileSettings;
 use crate::store::failure::Failure;
 
 const TABLES: &str = "
@@ -29,8 +29,8 @@ const TRUNCATE: &str = "
     DELETE FROM ferroflux_journal;
 ";
 
-/// Opens the file, recovering what a killed predecessor left in its log. One that is not
-/// new must have its tables.
+/// Opens the file, recovering the log of a killed predecessor. One that is not new must
+/// have its tables.
 pub fn open(settings: &FileSettings, is_new: bool) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -115,7 +115,7 @@ fn add_epoch(db: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// SQLite only says that it cannot open a file; the kernel says why.
+/// SQLite only returns that it cannot open a file; the kernel knows the reason.
 fn why_not_open(path: &Path, error: rusqlite::Error) -> Failure {
     if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) {
         let opened = std::fs::OpenOptions::new()

@@ -69,7 +69,7 @@ pub fn state(db: &Connection) -> Result<State, Failure> {
     })
 }
 
-/// Says whether it is.
+/// Stores the state of the table.
 pub fn set_state(db: &Connection, state: State) -> Result<(), Failure> {
     let text: &[u8] = match state {
         State::Closed => b"closed",

@@ -33,11 +33,11 @@ pub struct Slots {
 /// A transaction as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Its number.
+    /// Number.
     pub number: u64,
     /// The rows that it is in.
     pub slots: Vec<i64>,
-    /// Its commits. `None` when a part is missing.
+    /// Commits. `None` when a part is missing.
     pub text: Option<Bytes>,
 }
 
@@ -120,7 +120,7 @@ impl Slots {
         Ok(new)
     }
 
-    /// Writes a transaction, which may be empty, and says where it is.
+    /// Writes a transaction, which may be empty, and returns its place.
     pub fn write(
         &mut self,
         db: &Connection,
@@ -152,12 +152,12 @@ impl Slots {
         Ok(())
     }
 
-    /// These may be written over.
+    /// Frees slots, which may be written over.
     pub fn free(&mut self, slots: Vec<i64>) {
         self.free.extend(slots);
     }
 
-    /// These were taken in a transaction that is undone.
+    /// Returns slots that were taken in a transaction that is undone.
     pub fn undo(&mut self, taken: Vec<i64>) {
         for id in taken.into_iter().rev() {
             self.free.push_front(id);

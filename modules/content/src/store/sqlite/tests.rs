@@ -5,7 +5,7 @@ use proto::Errno;
 use proto::content_backing::Sweep;
 
 use super::Sqlite;
-use crate::settings::Backend;
+use crate::config::Backend;
 use crate::store::clock::Clock;
 use crate::store::tests::{checkpoint, commit_of, name, noise, settings, store_of};
 use crate::store::{Store, batch};

@@ -92,7 +92,7 @@ impl Model {
         self.get(&path).ok_or(Errno::ENOENT)
     }
 
-    /// Does one act, or says why not.
+    /// Does one act, or returns the error.
     fn act(&mut self, act: &Act) -> Result<(), Errno> {
         match act {
             Act::Put(key, node) => {
@@ -168,7 +168,7 @@ fn tree_of(node: &Node) -> Tree {
 }
 
 /// The operation for an act, and the act itself with copies made into puts. None for a
-/// copy of what is not there.
+/// copy of a key that does not exist.
 fn op_of(act: &Act, world: &mut World, model: &Model) -> Option<(Op, Act)> {
     let op = match act {
         Act::Put(key, node) => Op::put_tree(key, tree_of(node)),
@@ -222,8 +222,8 @@ fn assert_same(world: &mut World, prefix: &str, model: &Model) {
     }
 }
 
-/// Commits as the module does: all in one, and if that fails one by one. Gives which were
-/// applied.
+/// Commits as the module does: all in one, and if that fails one by one. Returns those
+/// that were applied.
 fn commit_merged(world: &mut World, transactions: Vec<Vec<Op>>) -> Vec<Result<(), Errno>> {
     if world.commit(transactions.concat()).is_ok() {
         return vec![Ok(()); transactions.len()];

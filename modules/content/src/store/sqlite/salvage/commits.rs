@@ -1,5 +1,5 @@
-//! Commits that a damaged file still has in its journal: what is whole of them is put in
-//! its place, the oldest first, and what is missing is said.
+//! Commits that a damaged file still has in its journal: whole ones are put in their
+//! places, the oldest first, and missing ones are reported.
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ pub fn replay(db: &Connection, told: u64, damage: &mut Damage) -> Result<Vec<Rec
     Ok(roots)
 }
 
-/// Blobs that came whole, and those that can be made of what is there.
+/// Blobs that came whole, and those that can be made from existing blobs.
 fn take_blobs(db: &Connection, commit: &Commit) -> Result<(), Failure> {
     for (digest, blob) in &commit.blobs {
         if let Ok(name) = BlobRef::from_digest(digest)

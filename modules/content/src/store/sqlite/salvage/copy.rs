@@ -20,7 +20,7 @@ use crate::store::sqlite::{blobs, records};
 pub struct Found {
     /// Blobs taken over.
     pub blobs: u64,
-    /// Blobs that are not what their name says.
+    /// Blobs whose bytes do not have the hash of their name.
     pub damaged: u64,
     /// Values of records as they were found, by key, and whether on a free page.
     records: BTreeMap<String, Vec<(bool, Vec<u8>)>>,

@@ -1,10 +1,10 @@
-//! A damaged file is put aside as it is, and what can be read of it becomes a fresh one
+//! A damaged file is put aside as it is, and its readable parts become a fresh one
 //! (doc/durability.md).
 //!
-//! SQLite gives up at the first page that is not what it should be. Here every page is
-//! looked at on its own (`pages.rs`, `rows.rs`), what is whole is copied (`copy.rs`),
-//! commits that were not in their places yet are put there (`commits.rs`), and then it is
-//! decided which root to go on from (`roots.rs`).
+//! SQLite gives up at the first malformed page. Here every page is looked at on its own
+//! (`pages.rs`, `rows.rs`), whole rows are copied (`copy.rs`), commits that were not in
+//! their places yet are put there (`commits.rs`), and then it is decided which root to go
+//! on from (`roots.rs`).
 #![allow(clippy::disallowed_types, reason = "this is where files are kept")]
 
 mod commits;
@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::{schema, seals};
+use crate::config::{Durability, FileSettings};
 use crate::limits::DAMAGED_FILES_MAX;
-use crate::settings::{Durability, FileSettings};
 use crate::store::damage::Damage;
 use crate::store::failure::Failure;
 use crate::store::files_beside::{beside, delete};
-use crate::store::witness::{self, Told};
+use crate::store::witness::{self, Acknowledged};
 use pages::Pages;
 
 pub use pages::page_bytes_of;
@@ -55,11 +55,11 @@ pub fn want(path: &Path) {
 }
 
 /// Puts a fresh file in the place of the one that is damaged in this way. It had
-/// everything up to what was `told`.
+/// everything up to the state `told`.
 pub fn salvage(
     settings: &FileSettings,
     why: &Failure,
-    told: Option<Told>,
+    told: Option<Acknowledged>,
     damage: &mut Damage,
 ) -> Result<(), Failure> {
     let path = &settings.path;
@@ -99,7 +99,7 @@ fn rebuild(
     settings: &FileSettings,
     aside: &Path,
     fresh: &Path,
-    told: Told,
+    told: Acknowledged,
     damage: &mut Damage,
 ) -> Result<Result<(), String>, Failure> {
     let pages = Pages::open(aside, &beside(aside, "-wal"), told.log)?;
@@ -155,8 +155,10 @@ fn put_aside(path: &Path) -> Result<PathBuf, Failure> {
             }
         }
     }
-    let many = format!("there are {DAMAGED_FILES_MAX} damaged files beside it already: move them \
-        away");
+    let many = format!(
+        "there are {DAMAGED_FILES_MAX} damaged files beside it already: move them \
+        away"
+    );
     Err(Failure::Lost(many))
 }
 

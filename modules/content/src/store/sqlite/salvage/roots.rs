@@ -84,7 +84,7 @@ pub fn choose(
     for candidate in candidates {
         let missing = missing_below(db, candidate.root)?;
         if candidate.version == newest_version {
-            tell(&format!("version {newest_version}"), &missing, damage);
+            report(&format!("version {newest_version}"), &missing, damage);
         }
         if missing.is_whole() {
             take(db, &candidate, newest_version, &kept, &checkpoints, damage)?;
@@ -231,7 +231,7 @@ fn drop_namespaces(db: &Connection, kept: &[Record], damage: &mut Damage) -> Res
                 ..Missing::default()
             },
         };
-        tell(&format!("namespace {name}"), &missing, damage);
+        report(&format!("namespace {name}"), &missing, damage);
         if !missing.is_whole() {
             damage.note(&format!(
                 "namespace {name} is dropped: something below it is lost"
@@ -263,7 +263,7 @@ fn remove(db: &Connection, key: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn tell(what: &str, missing: &Missing, damage: &mut Damage) {
+fn report(what: &str, missing: &Missing, damage: &mut Damage) {
     if missing.root {
         damage.note(&format!("{what}: the root directory is lost"));
     }

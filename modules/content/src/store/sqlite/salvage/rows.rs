@@ -1,5 +1,5 @@
 //! Rows as they lie on a page (SQLite's file format, sections 1.6 and 2), known by their
-//! form. Nothing here is believed: every length is held against what is there.
+//! form. Nothing here is believed: every length is checked against the bytes that exist.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub enum Value {
     Int(i64),
     /// Bytes.
     Blob(Vec<u8>),
-    /// Text, or what is said to be text.
+    /// Text, or bytes that are marked as text.
     Text(Vec<u8>),
 }
 

@@ -7,7 +7,7 @@ use proto::data::{BlobRef, HashKind, Tree};
 use proto::{Errno, Refusal};
 
 use super::beside;
-use crate::settings::Backend;
+use crate::config::Backend;
 use crate::store::Store;
 use crate::store::damage::Damage;
 use crate::store::tests::{noise, settings};
@@ -330,7 +330,7 @@ fn whatever_bytes_change_the_file_opens_or_is_refused() {
     assert!(found > opened * 300, "{found} in {opened}");
 }
 
-/// Paths and what is in them.
+/// Paths and contents of the files.
 type Kept = Vec<(PathBuf, Vec<u8>)>;
 
 /// Files of a store as a kill leaves them, open and not closed, and its blobs.

@@ -1,5 +1,5 @@
-//! The arguments of `flux module load content`, the attribute that says which store is
-//! behind it, and `kvs.durability` (protocol/04 section 3, doc/durability.md).
+//! The arguments of `flux module load content`, the attribute for the store behind it,
+//! and `kvs.durability` (protocol/04 section 3, doc/durability.md).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -111,7 +111,7 @@ pub struct FileSettings {
 }
 
 impl FileSettings {
-    /// Takes what `[content-sqlite]` says.
+    /// Applies the table `[content-sqlite]`.
     fn configure(&mut self, conf: &Object) -> Result<(), Refusal> {
         if let Some(mode) = keys::CONTENT_SQLITE_JOURNAL_MODE.read(conf)? {
             self.journal_mode = mode;
