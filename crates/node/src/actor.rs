@@ -21,7 +21,7 @@ use proto::common::Welcome;
 pub struct Actor<C: Host> {
     /// State of the component.
     pub core: C,
-    /// Its context.
+    /// Context.
     pub cx: Cx<C>,
     routes: Routes<C>,
 }
@@ -47,7 +47,7 @@ impl<C: Host> Actor<C> {
         }
     }
 
-    /// Takes in one thing that happened.
+    /// Handles one input.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.begin(now, &input);
         match input {
@@ -66,13 +66,13 @@ impl<C: Host> Actor<C> {
         self.let_early_requests_in();
     }
 
-    /// Tells the time before messages are handed in one by one, and why there are any.
+    /// Sets the time before messages are handed in one by one, and the reason for them.
     pub fn begin(&mut self, now: Now, input: &Input) {
         self.cx.set_now(now);
         self.cx.spent.begin(cause_of(input));
     }
 
-    /// Takes in a message.
+    /// Receives a message.
     pub fn handle_message(&mut self, message: Message) {
         count(&mut self.cx.stats.rx, &message);
         match message.kind {
@@ -229,7 +229,7 @@ impl<C: Host> Actor<C> {
     }
 }
 
-/// Cause of a handler, as far as the input tells.
+/// Cause of a handler, as far as the input shows it.
 fn cause_of(input: &Input) -> Cause {
     match input {
         Input::Message { .. } => spent::OTHER,

@@ -204,7 +204,7 @@ impl<C: Host> Cx<C> {
         self.start_call(UNTYPED, request, Delivery::WAIT, Then::Each(Box::new(each)))
     }
 
-    /// Stops waiting for a call; a late answer is dropped. The service is not told:
+    /// Stops waiting for a call; a late answer is dropped. The service is not notified:
     /// send its cancel method for that.
     pub fn forget_call(&mut self, call: CallId) {
         if self.calls.running == Some(call.0) {
@@ -264,7 +264,7 @@ impl<C: Host> Cx<C> {
         CallId(tag)
     }
 
-    /// Takes in a response.
+    /// Receives a response.
     pub(crate) fn handle_response(&mut self, core: &mut C, response: &Message) {
         let Kind::Response { errnum, matchtag } = response.kind else {
             return;

@@ -16,7 +16,8 @@ use crate::{Call, Cx, Host};
 impl<C: Host> Cx<C> {
     /// Sends an encoded commit that has a token, and goes on in `then` when it is stored or
     /// refused for good. Being refused for want of room or of a kvs is not for good where
-    /// `retry`, which is told of it, says after how long it is to be sent again.
+    /// `retry`, which is called for it, returns the time after which it is to be sent
+    /// again.
     pub fn commit(
         &mut self,
         payload: Bytes,

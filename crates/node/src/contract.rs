@@ -40,23 +40,23 @@ pub enum PeerKind {
     Parent,
     /// A broker below us in the tree, by the identity under which it sends.
     Child {
-        /// Its UUID.
+        /// UUID.
         identity: String,
         /// The public key that it has proved to hold, in Z85.
         key: String,
     },
     /// A module process, by the identity that we gave it.
     Module {
-        /// Its UUID.
+        /// UUID.
         identity: String,
-        /// Its process group, as the kernel says.
+        /// Process group, as the kernel says.
         group: i32,
     },
     /// A program on the local socket, as identified by the kernel.
     Client {
         /// User id.
         uid: u32,
-        /// Its groups, main one first, as far as they could be read.
+        /// Groups, main one first, as far as they could be read.
         gids: Vec<u32>,
         /// Process id.
         pid: i32,
@@ -82,20 +82,20 @@ pub enum Input {
     },
     /// A link came up.
     PeerUp {
-        /// Its number from now on.
+        /// Number from now on.
         peer: PeerId,
         /// Kind of peer.
         kind: PeerKind,
     },
     /// A link is lost; everything that it had sent was delivered before.
     PeerDown {
-        /// Its number.
+        /// Number.
         peer: PeerId,
     },
     /// A link has many bytes of ours to read, or has read most of them. Further requests of
     /// a peer that is behind only make its backlog longer.
     PeerFlow {
-        /// Its number.
+        /// Number.
         peer: PeerId,
         /// True if it is behind.
         is_behind: bool,
@@ -131,18 +131,19 @@ pub type Work<W> = Box<dyn FnOnce(&mut W) -> WorkResult + Send>;
 /// Event of a child process.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChildEvent {
-    /// It runs.
+    /// The child runs.
     Started {
         /// Process id.
         pid: i32,
     },
-    /// It could not be started.
+    /// The child could not be started.
     Failed {
         /// Error number.
         errno: wire::Errno,
     },
-    /// It wrote something, or the stream has ended (`eof`, perhaps with `data`): with the
-    /// child at the latest, also when that has left behind a process that could write.
+    /// The child wrote something, or the stream has ended (`eof`, perhaps with `data`):
+    /// with the child at the latest, also when that has left behind a process that could
+    /// write.
     Output {
         /// Stream.
         stream: StdioFd,
@@ -152,15 +153,16 @@ pub enum ChildEvent {
         eof: bool,
     },
     /// Input that was sent to it is out of our hands: it went into the pipe, or was thrown
-    /// away because nobody reads it. Every byte of [`Output::ChildInput`] is told once.
+    /// away because nobody reads it. Every byte of [`Output::ChildInput`] is reported
+    /// once.
     InputTaken {
         /// Number of bytes.
         bytes: usize,
         /// Nothing that is sent further goes anywhere.
         closed: bool,
     },
-    /// It wrote to one of its [`Spawn::socketpairs`], or that has ended (`eof`, perhaps with
-    /// `data`).
+    /// It wrote to one of its [`Spawn::socketpairs`], or that socket has ended (`eof`,
+    /// perhaps with `data`).
     Channel {
         /// Name of the socket pair.
         name: String,
@@ -177,9 +179,10 @@ pub enum ChildEvent {
         /// Number of bytes.
         bytes: usize,
     },
-    /// A signal has stopped it; told if [`Spawn::tell_stops`]. Nothing tells that it goes on.
+    /// A signal has stopped it; reported if [`Spawn::tell_stops`]. Nothing reports that it
+    /// goes on.
     Stopped,
-    /// It ended. Its remaining output may still follow.
+    /// The child ended. Its remaining output may still follow.
     Exited {
         /// Status as wait(2) gives it.
         status: i32,
@@ -189,11 +192,11 @@ pub enum ChildEvent {
 /// A standard stream of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StdioFd {
-    /// Its standard input.
+    /// Standard input.
     Stdin,
-    /// Its standard output.
+    /// Standard output.
     Stdout,
-    /// Its standard error.
+    /// Standard error.
     Stderr,
 }
 
@@ -251,9 +254,9 @@ pub struct Spawn {
     pub stdout: Stdio,
     /// Standard error.
     pub stderr: Stdio,
-    /// It leads a session of its own, whose terminal has this size and is its standard streams, in
-    /// place of `stdin`, `stdout` and `stderr`; input may still come from a file. Its output comes
-    /// as output of [`StdioFd::Stdout`]; input has no end.
+    /// The child leads a session of its own, whose terminal has this size and is its standard
+    /// streams, in place of `stdin`, `stdout` and `stderr`; input may still come from a file. Its
+    /// output comes as output of [`StdioFd::Stdout`]; input has no end.
     pub terminal: Option<WinSize>,
     /// True if it leads a process group of its own.
     pub new_group: bool,
@@ -272,7 +275,7 @@ pub struct Spawn {
     /// Signal that it gets when we die, in any way.
     pub end_with_us: Option<i32>,
     /// Socket pairs to share with the child besides the three standard streams. Each is
-    /// named after the environment variable that tells the child its end's number. Ours is
+    /// named after the environment variable with the number of the child's end. Ours is
     /// written with [`Output::ChildChannel`] and read as [`ChildEvent::Channel`].
     pub socketpairs: Vec<String>,
     /// Resource limits to set in the child: name without `RLIMIT_` in lower case,
@@ -280,9 +283,9 @@ pub struct Spawn {
     pub rlimits: Vec<(String, i64)>,
     /// CPUs to bind to, as an idset; `None` leaves the binding alone.
     pub cpus: Option<String>,
-    /// It is one of many, and this is their shared part: `argv` is empty if the command is in
-    /// it, `env_add` are its own variables, and the working directory is ours. Such a child
-    /// has no socket pairs and no input but from a file.
+    /// The child is one of many, and this is their shared part: `argv` is empty if the
+    /// command is in it, `env_add` are its own variables, and the working directory is ours.
+    /// Such a child has no socket pairs and no input but from a file.
     pub alike: Option<Arc<Alike>>,
     /// Files to write standard output and error to, in place of `stdout` and `stderr`; they may
     /// be the same.
@@ -294,7 +297,7 @@ pub struct Spawn {
 pub struct Alike {
     /// The program's file, found already.
     pub program: CString,
-    /// Its words.
+    /// Words.
     pub argv: Vec<CString>,
     /// Variables as `NAME=VALUE`, without those that each child has of its own.
     pub env: Vec<CString>,
@@ -337,7 +340,7 @@ pub enum Output<W = ()> {
     },
     /// Start a child process.
     Spawn {
-        /// Its number from now on.
+        /// Number from now on.
         child: ChildId,
         /// Parameters.
         spawn: Box<Spawn>,
@@ -388,7 +391,7 @@ pub enum Output<W = ()> {
     },
     /// Give work to the worker thread. Work is done in the order given.
     Work {
-        /// Its number.
+        /// Number.
         work: WorkId,
         /// Work.
         job: Work<W>,
@@ -454,7 +457,7 @@ pub trait Node {
     /// State of the worker thread; `()` where there is no such work.
     type Worker: Send + 'static;
 
-    /// Takes in one thing that happened.
+    /// Handles one input.
     fn handle(&mut self, now: Now, input: Input);
 
     /// Notes the time for which the last input has held the loop. Told by a loop that has a

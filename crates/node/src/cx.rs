@@ -128,7 +128,7 @@ impl<C: Host> Cx<C> {
         &self.welcome
     }
 
-    /// An attribute that cannot change any more, or of whose changes we are told.
+    /// An attribute that cannot change any more, or whose changes are reported to us.
     pub fn attr(&self, attr: &Attr) -> Option<&str> {
         self.welcome.attrs.get(attr.name).map(String::as_str)
     }
@@ -401,7 +401,7 @@ impl<C: Host> Cx<C> {
         self.exit.get_or_insert(Ok(()));
     }
 
-    /// Gives the runtime the means to tell our resource use.
+    /// Gives the runtime the means to report our resource use.
     pub fn set_rusage(&mut self, rusage: crate::module::RusageFn) {
         self.rusage = rusage;
     }

@@ -43,8 +43,8 @@ pub trait Host: Sized + 'static {
     /// its client left. Its token is to be forgotten, unless the answer comes anyway.
     fn closed(&mut self, _cx: &mut Cx<Self>, _stream: StreamId) {}
 
-    /// A response without a matchtag: the answer to a request that was sent as a
-    /// message of its own, in a protocol that tells answers apart by their payload.
+    /// A response without a matchtag: the answer to a request that was sent as a message
+    /// of its own, in a protocol that distinguishes answers by their payload.
     fn untagged(&mut self, _cx: &mut Cx<Self>, _response: &Message) {}
 
     /// Handles the disconnect of a client, or of another component, that had sent
@@ -90,7 +90,7 @@ pub trait Host: Sized + 'static {
 
 /// A component that the broker loads.
 pub trait Module: Host {
-    /// Its routes.
+    /// Routes.
     fn routes() -> Routes<Self>;
 
     /// Services to register besides the name.
@@ -187,7 +187,7 @@ impl<M: Module> Default for ModuleNode<M> {
 }
 
 impl<M: Module> ModuleNode<M> {
-    /// A module that can tell its resource use.
+    /// A module that can report its resource use.
     pub fn with_rusage(rusage: RusageFn) -> ModuleNode<M> {
         ModuleNode {
             rusage,
@@ -241,13 +241,13 @@ impl<M: Module> ModuleNode<M> {
             Err(error) => {
                 // The broker logs it.
                 self.step(Move::Ended);
-                self.say_status(ModuleStatus::Exited, Some(Err(&error)), 0);
+                self.send_status(ModuleStatus::Exited, Some(Err(&error)), 0);
                 self.outbox.push_back(Output::Exit { code: 1 });
             }
         }
     }
 
-    fn say_status(
+    fn send_status(
         &mut self,
         status: ModuleStatus,
         end: Option<Result<(), &Refusal>>,
@@ -280,12 +280,12 @@ impl<M: Module> ModuleNode<M> {
         }
         if self.phase == Phase::Starting && !held {
             self.step(Move::Started);
-            self.say_status(ModuleStatus::Running, None, 0);
+            self.send_status(ModuleStatus::Running, None, 0);
         }
     }
 
     fn finalize(&mut self) {
-        self.say_status(ModuleStatus::Finalizing, None, FINALIZE_TAG);
+        self.send_status(ModuleStatus::Finalizing, None, FINALIZE_TAG);
         self.finalize_by = Some(self.now.mono + Duration::from_secs(FINALIZE_WAIT_S));
     }
 
@@ -316,7 +316,7 @@ impl<M: Module> ModuleNode<M> {
         }
         // The broker logs it.
         let end = result.as_ref().copied();
-        self.say_status(ModuleStatus::Exited, Some(end), 0);
+        self.send_status(ModuleStatus::Exited, Some(end), 0);
         self.outbox.push_back(Output::Exit {
             code: i32::from(result.is_err()),
         });

@@ -145,7 +145,7 @@ impl<M: Module> Probe<M> {
         self.actor.core.check_invariants();
     }
 
-    /// Says that everything that had arrived was handled.
+    /// Reports that everything that had arrived was handled.
     pub fn settle(&mut self) {
         self.input(Input::Settled);
     }

@@ -47,10 +47,10 @@ pub(crate) fn number_of(request: &Message) -> Option<u64> {
 /// The requests that a module would recognise, by number, with their answers.
 #[derive(Debug)]
 pub struct Recall<A> {
-    /// Those of a predecessor.
+    /// Answers of a predecessor.
     carried: BTreeMap<u64, A>,
     n_answered: u32,
-    /// Those of each commit that is not stored and answered yet.
+    /// Answers of each commit that is not stored and answered yet.
     noted: BTreeMap<u64, Vec<(u64, A)>>,
 }
 

@@ -94,9 +94,9 @@ impl<M: Method> Reply<M> {
 /// Fate of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// It is on its way.
+    /// The response is on its way.
     Yes,
-    /// It is not sent: nobody waits for it any more.
+    /// The response is not sent: nobody waits for it any more.
     No(Closed),
 }
 

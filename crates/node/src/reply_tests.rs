@@ -15,7 +15,7 @@ use crate::{Closed, Cx, Host, Module, Peer, Routes, Sent, Stream, StreamId};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct Follow {}
 
-/// Has each follower be told.
+/// Notifies each follower.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct Tell {}
 

@@ -32,7 +32,7 @@ pub(crate) struct EventRoute<C: Host> {
 /// The routes of a component.
 pub struct Routes<C: Host> {
     requests: BTreeMap<&'static str, Route<C>>,
-    /// Those of them whose topic has a word in capitals, which stands for a number.
+    /// Topics of which topic has a word in capitals, which stands for a number.
     numbered: Vec<&'static str>,
     events: Vec<EventRoute<C>>,
     /// A whole service within ours, by our name: `OURS.THEIRS.METHOD`.

@@ -72,7 +72,7 @@ impl Spent {
         self.on = cause;
     }
 
-    /// It took this long.
+    /// Adds a handler's run of this length.
     pub fn add(&mut self, time: Duration) {
         if self.on == SETTLED && time < NOTHING_TO_DO {
             return;

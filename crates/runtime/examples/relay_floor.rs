@@ -112,13 +112,13 @@ fn relay(endpoint: &str) -> Result<()> {
     let context = Context::new()?;
     let link = RouterLink::bind(&context, endpoint, LinkLimits::default())?;
     let waiter = Waiter::new(link.fd())?;
-    say_ready()?;
+    report_ready()?;
     loop {
         while let Some((from, message)) = link.recv()? {
             match &from[..] {
                 CLIENT => link.send(ECHO, message.into())?,
                 // Its first message only says that it is there.
-                ECHO if message.len() == 1 => say_ready()?,
+                ECHO if message.len() == 1 => report_ready()?,
                 _ => link.send(CLIENT, message.into())?,
             }
         }
@@ -144,7 +144,7 @@ fn echo(endpoint: &str) -> Result<()> {
     }
 }
 
-fn say_ready() -> Result<()> {
+fn report_ready() -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "ready")?;
     Ok(out.flush()?)

@@ -115,7 +115,7 @@ pub struct Excess {
     pub whose: Whose,
     /// Bytes that they hold.
     pub held: usize,
-    /// Their limit in bytes.
+    /// Limit in bytes.
     pub limit: usize,
 }
 

@@ -13,14 +13,14 @@ use crate::poller::Poller;
 
 /// One socket pair.
 pub struct Channel {
-    /// The environment variable that tells the child its end.
+    /// The environment variable with the number of the child's end.
     pub name: String,
     ours: Option<OwnedFd>,
     theirs: Option<OwnedFd>,
     token: u64,
     out: Vec<u8>,
     close: bool,
-    /// Once the child has ended, how many of its bytes are yet to be read.
+    /// Number of bytes of the child that are yet to be read, once it has ended.
     left: Option<usize>,
     is_paused: bool,
 }
@@ -59,7 +59,7 @@ impl Channel {
         self
     }
 
-    /// Has the poller tell when something can be read.
+    /// Has the poller report when something can be read.
     pub fn watch(&mut self, poller: &Poller, token: u64) -> std::io::Result<()> {
         self.token = token;
         if let Some(ours) = &self.ours {
@@ -86,8 +86,9 @@ impl Channel {
         }
     }
 
-    /// Writes as much as goes and keeps the rest; closes after that if asked to. Says how
-    /// much is out of our hands: written, or thrown away because nobody reads it.
+    /// Writes as much as goes and keeps the rest; closes after that if asked to. Returns
+    /// the number of bytes that are out of our hands: written, or thrown away because
+    /// nobody reads them.
     pub fn write(&mut self, data: &[u8], eof: bool, poller: &Poller) -> usize {
         let waiting = self.out.len() + data.len();
         let has_room = self.out.len() + data.len() <= CHILD_BACKLOG_BYTES_MAX;

@@ -15,7 +15,7 @@ use crate::channel::Channel;
 use crate::limits::{CHILD_BACKLOG_BYTES_MAX, EARLY_SIGNALS_MAX};
 use crate::poller::Poller;
 use crate::trace;
-use crate::zygote::{Heard, Nursery, Streams, may_serve};
+use crate::zygote::{Nursery, Streams, ZygoteMessage, may_serve};
 use alike::Launcher;
 use command::command;
 use stream::Stream;
@@ -30,13 +30,13 @@ mod terminal;
 /// Kind of a child's descriptor, as the low bits of its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChildFd {
-    /// Its pidfd: readable when it has ended.
+    /// Pidfd: readable when it has ended.
     Exit,
-    /// Its standard input.
+    /// Standard input.
     Stdin,
-    /// Its standard output.
+    /// Standard output.
     Stdout,
-    /// Its standard error.
+    /// Standard error.
     Stderr,
     /// A socket pair, by its place in [`Spawn::socketpairs`].
     Channel(u8),
@@ -70,7 +70,7 @@ impl ChildFd {
 }
 
 struct Running {
-    /// Its number, unless a zygote was asked for it that has not answered.
+    /// Number, unless a zygote was asked for it that has not answered.
     pid: Option<Pid>,
     /// Open until it was collected.
     pidfd: Option<OwnedFd>,
@@ -97,7 +97,7 @@ pub struct Children {
 }
 
 impl Children {
-    /// Starts a child and says how that went.
+    /// Starts a child and returns the result.
     pub fn spawn(
         &mut self,
         child: ChildId,
@@ -115,8 +115,9 @@ impl Children {
         }
     }
 
-    /// The same, where a zygote may be asked: how that goes is heard later, by
-    /// [`Children::hear`], which is called for the token that `zygote` makes of its number.
+    /// The same, where a zygote may be asked: the result comes later, by
+    /// [`Children::receive`], which is called for the token that `zygote` makes of its
+    /// number.
     pub fn spawn_or_ask(
         &mut self,
         child: ChildId,
@@ -163,22 +164,24 @@ impl Children {
         Ok(true)
     }
 
-    /// Takes in what a zygote has to say.
-    pub fn hear(
+    /// Receives the messages of a zygote.
+    pub fn receive(
         &mut self,
         zygote: u64,
         poller: &Poller,
         token: impl Fn(ChildId, ChildFd) -> u64 + Copy,
     ) -> Vec<(ChildId, ChildEvent)> {
-        let heard = self.nursery.hear(zygote, poller);
+        let heard = self.nursery.receive(zygote, poller);
         let event = |heard| match heard {
-            Heard::Report(child, Ok(pid)) => (child, self.reported(child, pid, poller, token)),
-            Heard::Report(child, Err(errno)) => {
+            ZygoteMessage::Report(child, Ok(pid)) => {
+                (child, self.reported(child, pid, poller, token))
+            }
+            ZygoteMessage::Report(child, Err(errno)) => {
                 self.running.remove(&child);
                 let errno = Errno(errno);
                 (child, ChildEvent::Failed { errno })
             }
-            Heard::NotStarted(child, spawn) => {
+            ZygoteMessage::NotStarted(child, spawn) => {
                 let before = self.running.remove(&child);
                 let event = self.spawn(child, &spawn, poller, token);
                 for (signum, group) in before.map(|it| it.early).unwrap_or_default() {
@@ -287,7 +290,8 @@ impl Children {
         Ok(number)
     }
 
-    /// Queues input for a child, and says how much of it is out of our hands at once.
+    /// Queues input for a child, and returns the number of bytes that are out of our
+    /// hands at once.
     pub fn input(
         &mut self,
         child: ChildId,
@@ -310,8 +314,8 @@ impl Children {
         self.write_input(child, false, poller, token)
     }
 
-    /// Writes as much queued input as goes, and says how much that was. With `is_gone` there
-    /// is nobody who could read it.
+    /// Writes as much queued input as fits, and returns the number of bytes. With `is_gone`
+    /// there is nobody who could read it.
     pub fn write_input(
         &mut self,
         child: ChildId,
@@ -376,8 +380,8 @@ impl Children {
         })
     }
 
-    /// Writes to a channel of a child, and closes it after that if `eof`. Says how much is
-    /// out of our hands at once.
+    /// Writes to a channel of a child, and closes it after that if `eof`. Returns the
+    /// number of bytes that are out of our hands at once.
     pub fn channel(
         &mut self,
         child: ChildId,
@@ -433,7 +437,8 @@ impl Children {
         }
     }
 
-    /// Children that a signal has stopped since the last look, of those that want it told.
+    /// Children that a signal has stopped since the last look, of those that want it
+    /// reported.
     pub fn stopped(&self) -> Vec<ChildId> {
         let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
         let is_stopped = |running: &Running| {
@@ -448,8 +453,8 @@ impl Children {
         stopped.map(|(child, _)| *child).collect()
     }
 
-    /// Collects a child that has ended, and closes those of its streams that have nothing
-    /// more to tell.
+    /// Collects a child that has ended, and closes those of its streams that have no more
+    /// data.
     pub fn reap(
         &mut self,
         child: ChildId,
@@ -537,7 +542,7 @@ fn failed(error: &std::io::Error) -> ChildEvent {
     }
 }
 
-/// Has the poller tell of the end of a process.
+/// Has the poller report the end of a process.
 fn watch_end(pid: Option<Pid>, token: u64, poller: &Poller) -> std::io::Result<Option<OwnedFd>> {
     let open = |pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok();
     let pidfd = pid.and_then(open);

@@ -29,7 +29,7 @@ enum Decoder {
     clippy::large_enum_variant,
     reason = "nearly all that is heard are messages"
 )]
-pub enum Heard {
+pub enum Received {
     /// A ZeroMQ peer is ready, under this identity.
     Ready(Bytes),
     /// A message.
@@ -200,7 +200,7 @@ impl Conn {
         &mut self,
         scratch: &mut Vec<u8>,
         turn: &mut Turn,
-        mut each: impl FnMut(Heard),
+        mut each: impl FnMut(Received),
     ) -> ReadEnd {
         let end = self.read_turn(scratch, turn, &mut each);
         self.settle_charge();
@@ -217,7 +217,7 @@ impl Conn {
         &mut self,
         scratch: &mut Vec<u8>,
         turn: &mut Turn,
-        each: &mut impl FnMut(Heard),
+        each: &mut impl FnMut(Received),
     ) -> anyhow::Result<ReadEnd> {
         scratch.resize(CHUNK_BYTES, 0);
         let mut messages = MESSAGES_PER_PAUSE;
@@ -255,7 +255,7 @@ impl Conn {
     fn hand_out(
         &mut self,
         messages: &mut usize,
-        each: &mut impl FnMut(Heard),
+        each: &mut impl FnMut(Received),
     ) -> anyhow::Result<()> {
         match &mut self.decoder {
             Decoder::Local(decoder) => {
@@ -267,7 +267,7 @@ impl Conn {
                     if body.len() >= CHARGED_BYTES_MIN && self.pid.is_some() {
                         body = self.charge.keep(body);
                     }
-                    each(Heard::Message(wire::decode(body)?));
+                    each(Received::Message(wire::decode(body)?));
                 }
             }
             Decoder::Zmtp(decoder) => {
@@ -276,8 +276,8 @@ impl Conn {
                 {
                     *messages -= 1;
                     match arrived {
-                        Arrived::Ready(identity) => each(Heard::Ready(identity)),
-                        Arrived::Message(message) => each(Heard::Message(message)),
+                        Arrived::Ready(identity) => each(Received::Ready(identity)),
+                        Arrived::Message(message) => each(Received::Message(message)),
                         Arrived::Ping(context) => {
                             let mut pong = Vec::new();
                             encode_pong(&context, &mut pong);

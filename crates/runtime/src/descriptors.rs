@@ -1,4 +1,4 @@
-//! File descriptors: how many there are, and how many of them clients may have.
+//! File descriptors: their number, and the share of clients.
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 

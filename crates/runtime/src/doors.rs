@@ -25,8 +25,8 @@ pub enum Door {
 pub struct Doors {
     clients: (UnixListener, u64),
     modules: Option<(UnixListener, u64)>,
-    /// Given up to take a connection when there is no other descriptor, so that the one
-    /// who waits there can be told.
+    /// Given up to take a connection when there is no other descriptor, so that the
+    /// waiting client can be answered.
     spare: Option<File>,
     /// Until when nobody is let in: there were no descriptors.
     closed_until: Option<Duration>,
@@ -90,7 +90,7 @@ impl Doors {
         }
     }
 
-    /// Tells a client that there is no room for it now.
+    /// Sends a client that there is no room for it now.
     pub fn turn_away(
         &mut self,
         mut stream: UnixStream,

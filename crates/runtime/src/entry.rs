@@ -47,9 +47,9 @@ fn run_module<M: Module>(
     ];
     let signals = Signals::take_over(&[&ignored[..], &[Signal::SIGTERM]].concat())?;
     crate::logging::start(M::NAME, 0);
-    let path = endpoint.strip_prefix("ipc://").with_context(|| {
-        format!("{MODULE_URI}={endpoint}: only ipc:// is supported here")
-    })?;
+    let path = endpoint
+        .strip_prefix("ipc://")
+        .with_context(|| format!("{MODULE_URI}={endpoint}: only ipc:// is supported here"))?;
     let stream = UnixStream::connect(path)
         .with_context(|| format!("cannot connect to the broker at {endpoint}"))?;
     let node = ModuleNode::<M>::with_rusage(crate::usage::rusage);
@@ -98,11 +98,13 @@ fn run_program<M: Module>(
     args: Vec<String>,
     make_worker: impl FnOnce() -> M::Worker + Send + 'static,
 ) -> anyhow::Result<i32> {
-    let uri = env::var("FLUX_URI").context("FLUX_URI is not set: there is no broker to connect \
-        to")?;
-    let path = uri.strip_prefix("local://").with_context(|| {
-        format!("FLUX_URI={uri}: only local:// is supported here")
-    })?;
+    let uri = env::var("FLUX_URI").context(
+        "FLUX_URI is not set: there is no broker to connect \
+        to",
+    )?;
+    let path = uri
+        .strip_prefix("local://")
+        .with_context(|| format!("FLUX_URI={uri}: only local:// is supported here"))?;
     let taken = [
         Signal::SIGINT,
         Signal::SIGTERM,

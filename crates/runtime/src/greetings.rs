@@ -28,7 +28,7 @@ pub fn group_of(stream: &UnixStream) -> Option<i32> {
     Some(group.as_raw_nonzero().get())
 }
 
-/// Those who have not greeted, the oldest first.
+/// Connections that have not greeted, the oldest first.
 #[derive(Debug)]
 pub struct Greetings {
     waiting: VecDeque<Stranger>,

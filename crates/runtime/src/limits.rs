@@ -18,15 +18,15 @@ pub const LAST_READS_MAX: usize = 64;
 pub const LIFELINE_WAIT_S: i64 = 1;
 
 /// The part of the machine's memory that messages of clients may take by default: one byte
-/// in N. When it, or the share of a user, is used up, the client that holds most of
-/// it is disconnected, and a log line says why (`peers.rs`).
+/// in N. When it, or the share of a user, is used up, the client that holds most of it is
+/// disconnected, and a log line has the reason (`peers.rs`).
 pub const MEMORY_FRACTION: usize = 8;
 
 /// The least that messages of clients may take by default, however small the machine.
 pub const MEMORY_BYTES_MIN: usize = 64 << 20;
 
 /// Shortest message that is charged to its sender for as long as it is kept, in bytes.
-/// Shorter ones are bounded by how many there may be.
+/// Shorter ones are bounded by their number.
 pub const CHARGED_BYTES_MIN: usize = 1024;
 
 /// Shortest payload that is written from where it is, in bytes. A shorter one is copied,
@@ -47,8 +47,8 @@ pub const EVICTION_BYTES_MIN: usize = 64 * 1024;
 /// are not read from, until the peer has read half of it.
 pub const PACE_BYTES: usize = 4 << 20;
 
-/// Bytes waiting for one peer above which it is behind with reading, which the node is
-/// told, until it has read half of it.
+/// Bytes waiting for one peer above which it is behind with reading, which is reported to
+/// the node, until it has read half of it.
 pub const BEHIND_BYTES: usize = 1 << 20;
 
 /// Descriptors without which a broker with all its modules cannot work. With fewer it does
@@ -63,11 +63,11 @@ pub const DESCRIPTORS_RESERVED_MIN: usize = 96;
 pub const ACCEPT_PAUSE_MS: u64 = 10;
 
 /// Least time between two log lines on clients that were turned away, in seconds. The next
-/// line says how many there were.
+/// line has their number.
 pub const TURNED_AWAY_LINES_S: u64 = 10;
 
 /// Least time between two log lines on brokers that may not come in, in seconds. The next
-/// line says how many there were.
+/// line has their number.
 pub const REFUSED_LINES_S: u64 = 1;
 
 /// The same for connections that could not be accepted, of clients, modules or brokers.
@@ -150,14 +150,15 @@ pub const OVERLAY_BACKLOG_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes that may be under way to another broker. A message that is longer goes alone.
 pub const OVERLAY_WINDOW_BYTES: usize = 16 * 1024 * 1024;
 
-/// Bytes from another broker after which it is told that we have them.
+/// Bytes from another broker after which their arrival is acknowledged.
 pub const OVERLAY_ACK_BYTES: usize = 1024 * 1024;
 
 /// Time that a connection between hosts may be broken before the broker at its other end
 /// counts as lost, in milliseconds. Within a host it is lost at once.
 pub const OVERLAY_GRACE_MS: u64 = 2_000;
 
-/// Brokers that a broker hears, known or not. From further ones nothing is taken.
+/// Brokers from which a broker receives, known or not. From further ones nothing is
+/// taken.
 pub const OVERLAY_PEERS_MAX: usize = 65_536;
 
 /// Brokers of one host that may wait to be let in. A further one tries again.

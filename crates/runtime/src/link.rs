@@ -197,7 +197,7 @@ impl RouterLink {
             .map_err(NotSent::from)
     }
 
-    /// As far as it goes: a peer that hears nothing leaves when its time is up.
+    /// As far as possible: a peer that receives nothing leaves when its time has passed.
     fn answer_farewell(&self, identity: &[u8]) {
         let flags = zmq::DONTWAIT | zmq::SNDMORE;
         if self.0.socket.send(identity, flags).is_ok() {
@@ -312,7 +312,8 @@ impl DealerLink {
     }
 
     /// Ends the link when the broker has received everything sent over it, or after the
-    /// linger time. Messages that still arrive are dropped. Says whether all went well.
+    /// linger time. Messages that still arrive are dropped. Returns true if all went
+    /// well.
     pub fn finish(self) -> bool {
         let end = Instant::now() + self.0.linger;
         let mut said = false;
@@ -379,7 +380,7 @@ impl Link {
         })
     }
 
-    /// Says how connections behave that are made from now on.
+    /// Sets the behaviour of connections that are made from now on.
     fn set_tcp(&mut self, tcp: Tcp) -> io::Result<()> {
         let set = |socket: &zmq::Socket| {
             socket.set_ipv6(tcp.ipv6)?;

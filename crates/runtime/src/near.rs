@@ -45,9 +45,9 @@ pub(crate) struct Near {
     pub(crate) parent: Option<Parent>,
     /// Until when nobody is let in: there were no descriptors.
     closed_until: Option<Duration>,
-    /// Those who may not come in.
+    /// Connections that were refused.
     refused: Tally,
-    /// Those who could not be let in.
+    /// Connections that could not be accepted.
     unaccepted: Tally,
     is_verbose: bool,
 }
@@ -72,9 +72,9 @@ pub(crate) struct Parent {
 enum Way {
     /// There is no connection; when to try next.
     Down(Duration),
-    /// It has not shown its key.
+    /// The peer has not shown its key.
     Greeted,
-    /// It is there.
+    /// The peer is connected.
     Up,
 }
 
@@ -161,8 +161,8 @@ impl Near {
         due.into_iter().flatten().min()
     }
 
-    /// Lets nobody in for a moment. The child tries again; to be told over and over that it
-    /// waits would keep the loop busy.
+    /// Lets nobody in for a moment. The child tries again; repeated reports that it waits
+    /// would keep the loop busy.
     pub(crate) fn close(&mut self, why: &io::Error, now: Duration, poller: &Poller) {
         log_unaccepted(&mut self.unaccepted, "a broker", why, now);
         if let Some(listener) = &self.listener {
@@ -182,7 +182,7 @@ impl Near {
         Ok(())
     }
 
-    /// Says what happens to a connection, if that is wanted.
+    /// Logs an event of a connection, if that is wanted.
     pub(crate) fn log(&self, what: &dyn std::fmt::Display) {
         if self.is_verbose {
             tracing::debug!("{what}");
@@ -212,7 +212,8 @@ impl Parent {
         }
     }
 
-    /// It has shown a key. Gives what is to be said to it, if it is the right one.
+    /// Marks the parent as connected once it has shown its key. Gives what is to be said
+    /// to it, if it is the right one.
     pub(crate) fn is_up(&mut self, key: &Bytes) -> Option<Vec<Message>> {
         if key[..] != *self.key.as_bytes() {
             return None;
@@ -221,8 +222,8 @@ impl Parent {
         Some(std::mem::take(&mut self.unsent))
     }
 
-    /// Handles the loss of the connection. Says whether the parent was there: then it is
-    /// no more.
+    /// Handles the loss of the connection. Returns true if the parent was there: then it
+    /// is no more.
     pub(crate) fn broke(&mut self, now: Duration) -> bool {
         let was_up = self.way == Way::Up;
         self.retry_later(now);

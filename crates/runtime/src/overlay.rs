@@ -62,8 +62,8 @@ struct Child {
 }
 
 /// Something that came over a link.
-pub(crate) enum Heard {
-    /// From one who was heard before.
+pub(crate) enum Received {
+    /// From a broker that is known.
     Message(PeerId, Message),
     /// The first words of a child: it is to be numbered with [`Overlay::add`] before more
     /// is received.
@@ -242,8 +242,8 @@ impl Overlay {
         self.broken.values().min().copied()
     }
 
-    /// Answers those who knock, hears what became of connections, and sends on what waited.
-    /// Gives those who are lost.
+    /// Answers those who knock, handles the ends of connections, and sends on waiting
+    /// messages. Gives those who are lost.
     pub(crate) fn serve(&mut self, now: Duration) -> Vec<PeerId> {
         if let Some(zap) = &mut self.zap {
             zap.serve(now);
@@ -283,13 +283,13 @@ impl Overlay {
         (!self.flush(PeerId::PARENT, now)).then_some(PeerId::PARENT)
     }
 
-    /// The next thing that was heard, or `None` for now.
-    pub(crate) fn recv(&mut self) -> Option<Heard> {
+    /// The next input, or `None` for now.
+    pub(crate) fn recv(&mut self) -> Option<Received> {
         self.recv_from_parent()
             .or_else(|| self.recv_from_children())
     }
 
-    fn recv_from_parent(&mut self) -> Option<Heard> {
+    fn recv_from_parent(&mut self) -> Option<Received> {
         let parent = self.parent.as_mut()?;
         loop {
             let frame = match parent.link.recv() {
@@ -299,13 +299,13 @@ impl Overlay {
                     return None;
                 }
             };
-            if let Some(heard) = hear(PeerId::PARENT, &mut parent.session, &frame) {
+            if let Some(heard) = receive(PeerId::PARENT, &mut parent.session, &frame) {
                 return Some(heard);
             }
         }
     }
 
-    fn recv_from_children(&mut self) -> Option<Heard> {
+    fn recv_from_children(&mut self) -> Option<Received> {
         let link = self.children.as_ref()?;
         loop {
             let (identity, frame, sender) = match link.recv_with_sender() {
@@ -320,7 +320,7 @@ impl Overlay {
                 known.and_then(|peer| Some((peer, self.peers.get_mut(&peer)?)))
             else {
                 if is_first(&frame) && self.known.len() < OVERLAY_PEERS_MAX {
-                    return Some(Heard::New(Stranger {
+                    return Some(Received::New(Stranger {
                         identity,
                         sender,
                         frame,
@@ -337,7 +337,7 @@ impl Overlay {
                 continue;
             }
             self.broken.remove(&peer);
-            let heard = hear(peer, &mut child.session, &frame);
+            let heard = receive(peer, &mut child.session, &frame);
             if child.session.next_frame().is_some() {
                 self.unsent.insert(peer);
             }
@@ -348,9 +348,9 @@ impl Overlay {
     }
 
     /// Numbers a child. Gives its first words.
-    pub(crate) fn add(&mut self, peer: PeerId, stranger: Stranger) -> Option<Heard> {
+    pub(crate) fn add(&mut self, peer: PeerId, stranger: Stranger) -> Option<Received> {
         let mut session = Session::default();
-        let heard = hear(peer, &mut session, &stranger.frame);
+        let heard = receive(peer, &mut session, &stranger.frame);
         self.known.insert(stranger.identity.clone(), peer);
         let child = Child {
             identity: stranger.identity,
@@ -379,8 +379,8 @@ impl Overlay {
         self.peers.contains_key(&peer) || peer == PeerId::PARENT && self.parent.is_some()
     }
 
-    /// Sends a message, or keeps it until the other end takes it. Says whether the other
-    /// end may still be there.
+    /// Sends a message, or keeps it until the other end takes it. Returns true if the
+    /// other end may still be there.
     pub(crate) fn send(&mut self, peer: PeerId, message: &Message, now: Duration) -> bool {
         let Some(session) = self.session(peer) else {
             return false;
@@ -400,7 +400,7 @@ impl Overlay {
         }
     }
 
-    /// Sends on what waits for one. Says whether it may still be there.
+    /// Sends on what waits for one. Returns true if it may still be there.
     fn flush(&mut self, peer: PeerId, now: Duration) -> bool {
         let result = match (&mut self.parent, &self.children) {
             (Some(parent), _) if peer == PeerId::PARENT => {
@@ -454,17 +454,17 @@ impl Overlay {
 }
 
 /// Meaning of a frame for the node.
-fn hear(peer: PeerId, session: &mut Session, frame: &Bytes) -> Option<Heard> {
+fn receive(peer: PeerId, session: &mut Session, frame: &Bytes) -> Option<Received> {
     match session.take(frame) {
         Ok(Arrived::Message(bytes)) => match wire::decode(bytes) {
-            Ok(message) => Some(Heard::Message(peer, message)),
+            Ok(message) => Some(Received::Message(peer, message)),
             Err(error) => {
                 tracing::error!("from a broker: {error}");
                 None
             }
         },
         Ok(Arrived::Nothing) => None,
-        Ok(Arrived::Reset) => Some(Heard::Lost(peer)),
+        Ok(Arrived::Reset) => Some(Received::Lost(peer)),
         Err(error) => {
             tracing::error!("from a broker: {error}");
             None

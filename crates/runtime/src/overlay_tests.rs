@@ -18,7 +18,7 @@ fn curve() -> Curve {
     }
 }
 
-/// A broker of a test, with what it has heard.
+/// A broker of a test, with the messages that it has received.
 struct Broker {
     overlay: Overlay,
     heard: Vec<String>,
@@ -63,7 +63,7 @@ impl Broker {
         }
         while let Some(heard) = self.overlay.recv() {
             let heard = match heard {
-                Heard::New(stranger) => {
+                Received::New(stranger) => {
                     self.last_peer += 1;
                     let peer = PeerId(self.last_peer);
                     let who = String::from_utf8_lossy(&stranger.identity).into_owned();
@@ -73,10 +73,10 @@ impl Broker {
                 heard => Some(heard),
             };
             match heard {
-                Some(Heard::Message(peer, message)) => {
+                Some(Received::Message(peer, message)) => {
                     self.heard.push(format!("{} {}", peer.0, message.topic()));
                 }
-                Some(Heard::Lost(peer)) => self.heard.push(format!("{} knows us not", peer.0)),
+                Some(Received::Lost(peer)) => self.heard.push(format!("{} knows us not", peer.0)),
                 _ => {}
             }
         }

@@ -25,7 +25,7 @@ pub struct Peers {
     /// Room for connections of clients.
     pub seats: Seats,
     conns: BTreeMap<PeerId, Conn>,
-    /// Those with something to write.
+    /// Peers with something to write.
     dirty: Vec<PeerId>,
     last_event: LastEvent,
     /// Clients that are not read from, by the peer that is to read first.
@@ -54,7 +54,7 @@ impl Peers {
         }
     }
 
-    /// Takes in a connection that is not listened to yet. A client's has its seat.
+    /// Adds a connection that is not listened to yet. A client's has its seat.
     pub fn insert(&mut self, peer: PeerId, conn: Conn) {
         self.conns.insert(peer, conn);
     }
@@ -234,7 +234,7 @@ impl Peers {
         caught_up
     }
 
-    /// Tries to write everything; says whether it is all out.
+    /// Tries to write everything; returns true if it is all out.
     pub fn flush_all(&mut self, poller: &Poller) -> bool {
         for (peer, conn) in &mut self.conns {
             if !conn.is_flushed() {

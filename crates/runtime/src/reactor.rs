@@ -238,7 +238,7 @@ impl<N: Node> Reactor<N> {
             let ready = self.poller.wait(timeout)?;
             self.stopwatch.begin_turn(self.clock.mono());
             for ready in ready {
-                self.take_in(ready)?;
+                self.handle_ready(ready)?;
             }
             self.serve_overlay();
             self.serve_near();
@@ -311,7 +311,7 @@ impl<N: Node> Reactor<N> {
         Some(at.saturating_sub(self.clock.now().mono))
     }
 
-    fn take_in(&mut self, ready: Ready) -> io::Result<()> {
+    fn handle_ready(&mut self, ready: Ready) -> io::Result<()> {
         let (kind, number) = token::split(ready.token);
         match kind {
             token::SIGNALS => {
@@ -335,7 +335,7 @@ impl<N: Node> Reactor<N> {
             token::CHILD => self.serve_child(number, ready),
             token::DIRECTORY => self.introduce_known(),
             token::ZYGOTE => {
-                for (child, event) in self.children.hear(number, &self.poller, child_token) {
+                for (child, event) in self.children.receive(number, &self.poller, child_token) {
                     self.hand_in(Input::Child { child, event });
                 }
             }
@@ -358,7 +358,7 @@ impl<N: Node> Reactor<N> {
         let (child, which) = child_of_token(number);
         let event = match which {
             ChildFd::Exit => {
-                self.hear_modules_out();
+                self.receive_module_exits();
                 for event in self.children.reap(child, &self.poller, child_token) {
                     self.hand_in(Input::Child { child, event });
                 }
@@ -381,7 +381,7 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    /// Something happened to a child; ends are told by its pidfd.
+    /// Something happened to a child; ends are reported by its pidfd.
     fn look_for_stops(&mut self) {
         for child in self.children.stopped() {
             let event = ChildEvent::Stopped;
@@ -521,7 +521,7 @@ impl<N: Node> Reactor<N> {
                 is_behind: true,
             });
         }
-        self.say_down(sent.evicted);
+        self.send_down(sent.evicted);
     }
 
     fn let_in(&mut self, peer: PeerId) {

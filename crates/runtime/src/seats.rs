@@ -7,7 +7,7 @@ use crate::shares::{Shares, Whose};
 /// Reason for refusing a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
-    /// Its user, all guests or all clients have as many as they may.
+    /// User, all guests or all clients have as many as they may.
     #[error("{} have {limit} connections, the maximum", match .whose {
         Whose::User(_) => "this user's programs",
         Whose::Guests => "all guests",

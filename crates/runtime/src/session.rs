@@ -2,8 +2,8 @@
 //! break and come back. Pure: frames in, frames out.
 //!
 //! Each message has a number, which its frame ends with. Unacknowledged messages are kept
-//! and sent again when the connection comes back, or when a number is missing. So is
-//! decided how many bytes are under way, and how many may wait.
+//! and sent again when the connection comes back, or when a number is missing. This
+//! decides how many bytes are under way, and how many may wait.
 
 use std::collections::VecDeque;
 
@@ -64,7 +64,7 @@ pub(crate) enum Arrived {
 pub(crate) struct Malformed(usize);
 
 impl Session {
-    /// Queues a message; `message` is its encoding. Says whether there was room.
+    /// Queues a message; `message` is its encoding. Returns true if there was room.
     pub(crate) fn push(&mut self, mut message: Vec<u8>) -> bool {
         let number = self.last_acked + self.kept.len() as u64 + 1;
         append(&mut message, kind::MESSAGE, number);
@@ -109,7 +109,7 @@ impl Session {
     pub(crate) fn take(&mut self, frame: &Bytes) -> Result<Arrived, Malformed> {
         let (kind, number, body) = split(frame)?;
         match kind {
-            kind::MESSAGE => return Ok(self.take_message(number, body)),
+            kind::MESSAGE => return Ok(self.receive_message(number, body)),
             kind::ACK => self.acked(number),
             kind::RESUME => {
                 self.acked(number);
@@ -121,7 +121,7 @@ impl Session {
         Ok(Arrived::Nothing)
     }
 
-    fn take_message(&mut self, number: u64, body: Bytes) -> Arrived {
+    fn receive_message(&mut self, number: u64, body: Bytes) -> Arrived {
         if number > self.last_received + 1 {
             if !self.is_behind {
                 self.is_behind = true;

@@ -18,8 +18,8 @@ const IGNORED_ON_PURPOSE: [Signal; 4] = [
     Signal::SIGPIPE,
 ];
 
-/// Signals of faults, which Rust catches to tell an overflow of the stack. The first that
-/// another process sends would have no effect.
+/// Signals of faults, which Rust catches to report an overflow of the stack. The first
+/// that another process sends would have no effect.
 const FAULTS: [Signal; 2] = [Signal::SIGSEGV, Signal::SIGBUS];
 
 /// Gives signals that are ignored, and those of faults, their default effect again, all but
@@ -70,8 +70,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// The signal that tells of children. A process that takes it over is told when a child
-    /// stops.
+    /// The signal that reports children. A process that takes it over is notified when a
+    /// child stops.
     pub const CHILD: i32 = Signal::SIGCHLD as i32;
 
     /// Blocks `signals` for this thread and all it starts. A signal that the process was

@@ -97,7 +97,8 @@ impl Sinks {
 }
 
 impl Outlet {
-    /// Writes a line if that can be done now, and before it how many were not.
+    /// Writes a line if that can be done now, and before it the number of those that were
+    /// not written.
     fn put(&mut self, fd: BorrowedFd<'_>, line: &str) -> Result<(), Errno> {
         let put = match self.n_dropped {
             0 => put_now(fd, &format!("{line}\n")),

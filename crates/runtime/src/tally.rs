@@ -1,5 +1,5 @@
-//! Things that strangers can make happen as often as they like, told in the log at once and
-//! then together, now and then.
+//! Things that strangers can make happen as often as they like, logged at once and then
+//! together, now and then.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Tally {
         }
     }
 
-    /// One more; how many to log now, if it is time.
+    /// Counts one more; returns the number to log now, if it is time.
     pub fn count(&mut self, now: Duration) -> Option<usize> {
         self.n += 1;
         if now < self.quiet_until {
@@ -32,8 +32,8 @@ impl Tally {
     }
 }
 
-/// A broker that may not come in, as the protocol has it (protocol/20 section 3), and how many
-/// there were since the last line.
+/// A broker that may not come in, as the protocol has it (protocol/20 section 3), and their
+/// number since the last line.
 pub fn log_refused(refused: &mut Tally, now: Duration) {
     match refused.count(now) {
         None => {}

@@ -32,7 +32,7 @@ fn groups_of(uid: u32) -> Vec<u32> {
 pub enum Groups {
     /// These, main one first.
     Known(Vec<u32>),
-    /// They are being looked up: [`Directory::take`] gives them.
+    /// The groups are being looked up: [`Directory::take`] gives them.
     Asked,
     /// Too many look-ups wait.
     Busy,

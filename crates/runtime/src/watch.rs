@@ -12,7 +12,7 @@ use crate::link::{Context, system_error};
 pub(crate) enum News {
     /// Both ends know each other.
     Up,
-    /// It broke, or was closed from the other side.
+    /// The connection broke, or was closed from the other side.
     Down,
 }
 

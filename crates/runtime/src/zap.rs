@@ -20,7 +20,7 @@ pub(crate) struct Zap {
     socket: zmq::Socket,
     fd: RawFd,
     allowed: BTreeSet<String>,
-    /// Those who may not come in.
+    /// Connections that were refused.
     refused: Tally,
 }
 

@@ -14,5 +14,5 @@ mod message;
 mod nursery;
 mod serve;
 
-pub use nursery::{Heard, Nursery, Streams, may_serve};
+pub use nursery::{Nursery, Streams, ZygoteMessage, may_serve};
 pub use serve::{SERVE, serve};

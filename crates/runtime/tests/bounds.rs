@@ -110,7 +110,7 @@ impl Host {
         Client { stream, decoder }
     }
 
-    /// A module that the node has been told of.
+    /// A module that the node knows.
     fn module(&self) -> Module {
         let stream = UnixStream::connect(self.folder.path().join("modules")).unwrap();
         let decoder = ZmtpDecoder::new(Socket::Dealer);

@@ -1,5 +1,5 @@
-//! Our ZMTP against libzmq's: what `conn.rs` says to modules is what a program linked with
-//! libzmq says and hears.
+//! Our ZMTP against libzmq's: messages of `conn.rs` to modules and back are those of a
+//! program linked with libzmq.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers of tests, like tests, may unwrap"

@@ -1,5 +1,5 @@
-//! Links between brokers of one host: loops that are linked as brokers are, and what their
-//! nodes hear of each other.
+//! Links between brokers of one host: loops that are linked as brokers are, and the
+//! messages of their nodes to each other.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers of tests, like tests, may unwrap"
@@ -22,8 +22,9 @@ use wire::{Kind, Message};
 /// Longer than any of this takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Says one thing to its parent, tells what it hears, and does what a topic says: `echo`
-/// sends the message back as an event, `flood` many long ones, `end` ends the loop.
+/// Sends one message to its parent, reports the messages that it receives, and obeys
+/// topics: `echo` sends the message back as an event, `flood` many long ones, `end` ends
+/// the loop.
 struct Talker {
     says: Vec<&'static str>,
     heard: Sender<String>,

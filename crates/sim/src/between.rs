@@ -127,16 +127,16 @@ impl World {
             (Way::Up(child), Some(Passing::End)) => {
                 if std::mem::take(&mut self.between.links[child].known) {
                     let peer = link_of(child);
-                    self.tell_broker(self.between.parents[child], Input::PeerDown { peer });
+                    self.deliver_to_broker(self.between.parents[child], Input::PeerDown { peer });
                 }
             }
             (Way::Down(child), Some(Passing::Message(message))) => {
                 let (from, message) = (PeerId::PARENT, *message);
-                self.tell_broker(child, Input::Message { from, message });
+                self.deliver_to_broker(child, Input::Message { from, message });
             }
             (Way::Down(child), Some(Passing::End)) => {
                 let peer = PeerId::PARENT;
-                self.tell_broker(child, Input::PeerDown { peer });
+                self.deliver_to_broker(child, Input::PeerDown { peer });
             }
         }
     }
@@ -151,9 +151,9 @@ impl World {
                 identity: identity.unwrap_or_default().to_owned(),
                 key: String::new(),
             };
-            self.tell_broker(parent, Input::PeerUp { peer: from, kind });
+            self.deliver_to_broker(parent, Input::PeerUp { peer: from, kind });
         }
-        self.tell_broker(parent, Input::Message { from, message });
+        self.deliver_to_broker(parent, Input::Message { from, message });
     }
 
     /// A broker lets go of a link.

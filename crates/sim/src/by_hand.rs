@@ -17,7 +17,7 @@ pub struct Sent {
     pub from: String,
     /// `request`, `notify`, `response` or `event`.
     pub kind: String,
-    /// Its topic.
+    /// Topic.
     pub topic: String,
 }
 
@@ -78,7 +78,7 @@ impl World {
         self.to_broker.remove(&client);
         self.heard.remove(&client);
         let rank = self.home(client);
-        self.tell_broker(rank, Input::PeerDown { peer: client });
+        self.deliver_to_broker(rank, Input::PeerDown { peer: client });
         self.finish_step();
     }
 
@@ -97,7 +97,7 @@ impl World {
         } else if let Some(at) = to_module {
             let from = PeerId::BROKER;
             if let Some(message) = self.processes[at].to_module.pop_front() {
-                self.tell_module(at, Input::Message { from, message });
+                self.deliver_to_module(at, Input::Message { from, message });
             }
         } else if let Some(at) = from_module {
             self.perform(Choice::FromModule(at));

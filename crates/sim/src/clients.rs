@@ -53,7 +53,7 @@ impl Program for Client {
     }
 
     fn take(&mut self, message: &Message) -> Vec<Message> {
-        self.take_response(message);
+        self.receive_response(message);
         Vec::new()
     }
 
@@ -96,7 +96,7 @@ impl Client {
         request
     }
 
-    fn take_response(&mut self, response: &Message) {
+    fn receive_response(&mut self, response: &Message) {
         let Kind::Response { errnum, matchtag } = response.kind else {
             panic!("a client got {:?}", response.kind);
         };

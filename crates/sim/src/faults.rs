@@ -163,7 +163,7 @@ impl World {
         };
         let is_up = self.runs_modules(rank);
         self.links[at] = self.connect(if is_up { rank } else { 0 });
-        self.tell_broker(before, Input::PeerDown { peer });
+        self.deliver_to_broker(before, Input::PeerDown { peer });
         self.finish_step();
     }
 

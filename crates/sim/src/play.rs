@@ -48,7 +48,7 @@ impl Play {
         Play::JobsTree,
     ];
 
-    /// Its name on the command line.
+    /// Name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Play::Echo => "echo",
@@ -97,7 +97,7 @@ impl Play {
         }
     }
 
-    /// Those of a rank: some are on rank 0 alone.
+    /// Modules of a rank: some are on rank 0 alone.
     pub(crate) fn modules_of(self, rank: usize) -> impl Iterator<Item = Cast> {
         let everywhere = |name: &str| {
             let mut entries = proto::rc::MODULES.iter();

@@ -1,5 +1,5 @@
 //! A program on the local socket, as the simulator sees it: it sends requests, checks the
-//! responses, and tells when it waits for nothing.
+//! responses, and reports when it waits for nothing.
 
 use wire::Message;
 
@@ -13,7 +13,7 @@ pub(crate) trait Program {
     /// A new request, if it has one. Without `load` only what it needs to come to an end.
     fn ask(&mut self, rng: &mut Rng, load: bool) -> Option<Message>;
 
-    /// Takes in an answer or an event, checks it, and maybe asks for more.
+    /// Receives an answer or an event, checks it, and maybe asks for more.
     fn take(&mut self, message: &Message) -> Vec<Message>;
 
     /// Replaces a lost link: earlier requests were carried out or not.

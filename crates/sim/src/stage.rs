@@ -340,10 +340,10 @@ impl World {
     /// A broker's process starts.
     pub(crate) fn wake_broker(&mut self, rank: usize) {
         let (peer, kind) = (PeerId::BROKER, PeerKind::Broker);
-        self.tell_broker(rank, Input::PeerUp { peer, kind });
+        self.deliver_to_broker(rank, Input::PeerUp { peer, kind });
         if rank > 0 {
             let (peer, kind) = (PeerId::PARENT, PeerKind::Parent);
-            self.tell_broker(rank, Input::PeerUp { peer, kind });
+            self.deliver_to_broker(rank, Input::PeerUp { peer, kind });
         }
     }
 
@@ -368,7 +368,7 @@ impl World {
             pid: 1,
         };
         self.to_broker.insert(peer, VecDeque::new());
-        self.tell_broker(rank, Input::PeerUp { peer, kind });
+        self.deliver_to_broker(rank, Input::PeerUp { peer, kind });
         peer
     }
 }

@@ -40,11 +40,11 @@ pub(crate) struct Process {
     pub(crate) name: String,
     pub(crate) to_module: VecDeque<Message>,
     pub(crate) to_broker: VecDeque<Message>,
-    /// True if the broker has been told of the link.
+    /// True if the broker knows of the link.
     pub(crate) known: bool,
     pub(crate) identity: String,
     pub(crate) exited: Option<i32>,
-    /// Events of its children that it was not told yet.
+    /// Events of its children that it has not received yet.
     pub(crate) events: VecDeque<Input>,
 }
 
@@ -85,7 +85,7 @@ pub struct World {
     pub(crate) loaders: Vec<Loader>,
     /// Job shells, and what is known of jobs from outside.
     pub(crate) shells: Shells,
-    /// A module that takes nothing in, and for how many steps.
+    /// A module that reads no input, and the number of steps of that.
     pub(crate) slow: Option<(String, u64)>,
     pub(crate) last_peer: u64,
     pub(crate) seed: u64,
@@ -269,7 +269,7 @@ impl World {
                 let queue = self.to_broker.get_mut(&from);
                 if let Some(message) = queue.and_then(VecDeque::pop_front) {
                     let rank = self.home(from);
-                    self.tell_broker(rank, Input::Message { from, message });
+                    self.deliver_to_broker(rank, Input::Message { from, message });
                 }
             }
             Choice::FromModule(at) => {
@@ -280,11 +280,11 @@ impl World {
                 let message = process.to_broker.pop_front();
                 if !was_known {
                     let kind = PeerKind::Module { identity, group: 1 };
-                    self.tell_broker(rank, Input::PeerUp { peer, kind });
+                    self.deliver_to_broker(rank, Input::PeerUp { peer, kind });
                 }
                 if let Some(message) = message {
                     let from = peer;
-                    self.tell_broker(rank, Input::Message { from, message });
+                    self.deliver_to_broker(rank, Input::Message { from, message });
                 }
             }
             Choice::ToModule(at) => {
@@ -294,7 +294,7 @@ impl World {
                     };
                     let is_answer = matches!(message.kind, Kind::Response { .. });
                     self.parted &= !(is_answer && message.topic() == ExecHello::TOPIC);
-                    self.tell_module(
+                    self.deliver_to_module(
                         at,
                         Input::Message {
                             from: PeerId::BROKER,
@@ -305,7 +305,7 @@ impl World {
             }
             Choice::Event(at) => {
                 if let Some(event) = self.processes[at].events.pop_front() {
-                    self.tell_module(at, event);
+                    self.deliver_to_module(at, event);
                 }
             }
             Choice::Shell(at) => self.turn_of_shell(at),
@@ -345,7 +345,7 @@ impl World {
         for rank in 0..self.brokers.len() {
             let deadline = self.brokers[rank].as_ref().and_then(AnyNode::deadline);
             if deadline.is_some_and(|due| due <= at) {
-                self.tell_broker(rank, Input::Deadline);
+                self.deliver_to_broker(rank, Input::Deadline);
             }
         }
         for process in 0..self.processes.len() {
@@ -354,7 +354,7 @@ impl World {
                 .deadline()
                 .is_some_and(|due| due <= at)
             {
-                self.tell_module(process, Input::Deadline);
+                self.deliver_to_module(process, Input::Deadline);
             }
         }
     }
@@ -364,15 +364,15 @@ impl World {
         for rank in 0..self.brokers.len() {
             let result = |world: &mut World| world.brokers[rank].as_mut()?.take_result();
             while let Some(result) = result(self) {
-                self.tell_broker(rank, result);
+                self.deliver_to_broker(rank, result);
             }
-            self.tell_broker(rank, Input::Settled);
+            self.deliver_to_broker(rank, Input::Settled);
         }
         for at in 0..self.processes.len() {
             while let Some(result) = self.processes[at].node.take_result() {
-                self.tell_module(at, result);
+                self.deliver_to_module(at, result);
             }
-            self.tell_module(at, Input::Settled);
+            self.deliver_to_module(at, Input::Settled);
         }
         self.bury_the_dead();
         if !self.loaders.iter().all(Loader::is_idle) {
@@ -394,7 +394,7 @@ impl World {
     }
 
     /// A broker takes something in, if it runs.
-    pub(crate) fn tell_broker(&mut self, rank: usize, input: Input) {
+    pub(crate) fn deliver_to_broker(&mut self, rank: usize, input: Input) {
         let Some(broker) = &mut self.brokers[rank] else {
             return;
         };
@@ -471,7 +471,7 @@ impl World {
             events: VecDeque::new(),
         });
         let at = self.processes.len() - 1;
-        self.tell_module(
+        self.deliver_to_module(
             at,
             Input::PeerUp {
                 peer: PeerId::BROKER,
@@ -480,7 +480,7 @@ impl World {
         );
     }
 
-    pub(crate) fn tell_module(&mut self, at: usize, input: Input) {
+    pub(crate) fn deliver_to_module(&mut self, at: usize, input: Input) {
         if let Input::Message { message, .. } = &input {
             self.module_hears(at, message);
         }
@@ -520,7 +520,7 @@ impl World {
             self.note(format!("{} ends with {status}", process.name));
             let event = ChildEvent::Exited { status };
             let child = process.child;
-            self.tell_broker(process.rank, Input::Child { child, event });
+            self.deliver_to_broker(process.rank, Input::Child { child, event });
         }
     }
 

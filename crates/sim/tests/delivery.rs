@@ -224,7 +224,7 @@ fn ask_as_guest(world: &mut World) {
 /// Takes the room of the client.
 fn fill(world: &mut World) {
     let client = world.clients()[ASKER];
-    for n in 0..broker::limits::ARMED_MAX {
+    for n in 0..broker::limits::DISCONNECT_NOTICES_MAX {
         world.send(client, Message::request(&format!("other{n}.x"), 7));
     }
     world.rest();

@@ -2,7 +2,7 @@
 
 use sim::{Play, World};
 
-/// Runs one seed and says which it was if a checker speaks.
+/// Runs one seed and prints it if a checker fails.
 fn check(play: Play, seed: u64, kill_percent: u64) -> sim::Report {
     let run = std::panic::catch_unwind(|| World::new(play, seed, kill_percent).run());
     run.unwrap_or_else(|_| {

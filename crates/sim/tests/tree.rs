@@ -3,7 +3,7 @@
 use proto::data::topology::Scheme;
 use sim::tree::{Plan, TreeReport};
 
-/// Runs one seed and says which it was if a checker speaks.
+/// Runs one seed and prints it if a checker fails.
 fn check(seed: u64, fault_percent: u64, restarts: bool) -> TreeReport {
     let plan = Plan::of_seed(seed, fault_percent, restarts);
     let run = std::panic::catch_unwind(|| plan.run());

@@ -35,7 +35,7 @@ pub enum Kind {
     Control {
         /// Control value (protocol/01 section 8).
         control: u32,
-        /// Its argument.
+        /// Argument.
         status: u32,
     },
 }

@@ -19,7 +19,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Takes in what was read.
+    /// Appends bytes that were read.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), NoMemory> {
         if self.at > 0 {
             self.buf.drain(..self.at);

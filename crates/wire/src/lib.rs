@@ -5,8 +5,8 @@
 //! a byte stream), `zmtp.rs` (framing on a ZeroMQ connection), `topic.rs` (services and
 //! subscriptions) and `limits.rs`.
 //!
-//! This crate is pure. It must never know a socket, a payload's meaning, or
-//! allocate by a length that it has only been told.
+//! This crate is pure. It must never know a socket, a payload's meaning, or allocate by a
+//! length that a message only claims.
 
 mod errno;
 mod frames;

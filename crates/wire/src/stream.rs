@@ -57,7 +57,7 @@ pub struct StreamDecoder {
 }
 
 impl StreamDecoder {
-    /// Takes in what was read.
+    /// Appends bytes that were read.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), NoMemory> {
         self.inbox.push(bytes)
     }

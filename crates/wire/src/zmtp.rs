@@ -173,7 +173,7 @@ impl ZmtpDecoder {
         }
     }
 
-    /// Takes in what was read.
+    /// Appends bytes that were read.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), NoMemory> {
         self.inbox.push(bytes)
     }

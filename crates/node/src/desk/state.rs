@@ -6,11 +6,11 @@
 /// State of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It waits for a worker.
+    /// The task waits for a worker.
     Waiting,
     /// A worker has it, until the end of its lease.
     Leased,
-    /// Its result is stored.
+    /// The result is stored.
     Done,
 }
 
@@ -19,11 +19,11 @@ pub enum State {
 pub enum Move {
     /// A worker takes it, under a new fencing number.
     Take,
-    /// Its worker says that it is still at work.
+    /// The worker says that it is still at work.
     Renew,
-    /// Its worker gives it back, or is not heard of for as long as the lease.
+    /// The worker gives it back, or is silent for as long as the lease.
     Lapse,
-    /// Its worker reports the result.
+    /// The worker reports the result.
     Complete,
     /// A worker says so with a fencing number that is not the last: refused, and recorded.
     CompleteLate,

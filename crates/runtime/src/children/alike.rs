@@ -50,7 +50,7 @@ struct Plan {
     stdio: [RawFd; 3],
     new_group: bool,
     program: *const libc::c_char,
-    /// Its words, behind a place for the shell's own.
+    /// Words, behind a place for the shell's own.
     argv: Vec<*const libc::c_char>,
     env: Vec<*const libc::c_char>,
     /// Error of setting it up.

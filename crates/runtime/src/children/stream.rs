@@ -13,8 +13,9 @@ impl<T: Read + AsFd> Source for T {}
 /// Output of a child.
 pub(super) struct Stream {
     pub source: Box<dyn Source>,
-    /// Once the child has ended, how many of its bytes are yet to be read. It may have left
-    /// a process behind that has the other end open: what that one writes is not the child's.
+    /// Number of bytes of the child that are yet to be read, once it has ended. It may have
+    /// left a process behind that has the other end open: what that one writes is not the
+    /// child's.
     pub left: Option<usize>,
     /// The other end, if it is a terminal's.
     pub peer: Option<terminal::Peer>,
@@ -29,7 +30,7 @@ impl Stream {
         }
     }
 
-    /// Has the poller tell what comes.
+    /// Has the poller report input.
     pub fn begin(&self, token: u64, poller: &Poller) -> std::io::Result<()> {
         rustix::io::ioctl_fionbio(self.source.as_fd(), true)?;
         poller.add(self.source.as_fd(), token)

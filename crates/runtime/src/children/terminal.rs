@@ -38,7 +38,7 @@ impl Terminal {
     }
 }
 
-/// Gives a terminal another size. Its foreground is told by the kernel.
+/// Gives a terminal another size. Its foreground is known by the kernel.
 pub(super) fn resize(ours: impl std::os::fd::AsFd, size: WinSize) -> io::Result<()> {
     let size = Winsize {
         ws_row: size.rows,

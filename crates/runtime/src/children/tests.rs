@@ -46,7 +46,7 @@ fn a_child_that_closes_its_input_is_told_once() {
     children.kill(CHILD, 9, true);
 }
 
-/// The state of a process as the kernel tells it, once it is no other one than this.
+/// The state of a process in the kernel, once it is no other one than this.
 fn wait_for_state(pid: i32, letter: &str) {
     let state = || {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();

@@ -1,4 +1,4 @@
-//! The words of a link: what it is told, and what it says.
+//! The words of a link: those that it receives, and those that it sends.
 
 use std::io;
 

@@ -46,7 +46,7 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    /// Tells the node of clients whose groups have been looked up.
+    /// Reports clients to the node whose groups have been looked up.
     pub(super) fn introduce_known(&mut self) {
         for (peer, gids) in self.directory.take(self.clock.now().mono) {
             self.introduce(peer, gids);
@@ -63,7 +63,7 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    /// Modules are heard of when they have said who they are.
+    /// Modules are reported when they have sent their identity.
     pub(super) fn accept_modules(&mut self) {
         let now = self.clock.now().mono;
         while let Some(doors) = &mut self.doors

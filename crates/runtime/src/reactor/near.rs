@@ -17,7 +17,7 @@ impl<N: Node> Reactor<N> {
         self.near.as_ref().is_some_and(|near| near.parent.is_some())
     }
 
-    /// Children are heard of when they have said who they are.
+    /// Children are reported when they have sent their identity.
     pub(super) fn accept_children(&mut self) {
         let now = self.clock.now().mono;
         while let Some(near) = &mut self.near
@@ -95,8 +95,8 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    /// Handles the loss of the connection to another broker. Says whether the node knew
-    /// that broker.
+    /// Handles the loss of the connection to another broker. Returns true if the node
+    /// knew that broker.
     pub(super) fn near_broke(&mut self, peer: PeerId) -> bool {
         let now = self.clock.now().mono;
         let Some(near) = &mut self.near else {

@@ -4,7 +4,7 @@ use node::{Input, Node, PeerId};
 
 use super::near::{Greeted, greeted};
 use super::{Reactor, Uplink};
-use crate::conn::{Heard, ReadEnd, Turn};
+use crate::conn::{ReadEnd, Received, Turn};
 use crate::limits::LAST_READS_MAX;
 use crate::poller::Ready;
 
@@ -33,13 +33,13 @@ impl<N: Node> Reactor<N> {
         let end = conn.read(&mut self.scratch, turn, |heard| {
             let input = match heard {
                 _ if !may_speak => return,
-                Heard::Message(message) => Input::Message {
+                Received::Message(message) => Input::Message {
                     from: peer,
                     message,
                 },
                 // The broker is a peer from the beginning.
-                Heard::Ready(_) if peer == PeerId::BROKER => return,
-                Heard::Ready(identity) => {
+                Received::Ready(_) if peer == PeerId::BROKER => return,
+                Received::Ready(identity) => {
                     let doors = (&mut self.greetings, &mut self.near);
                     match greeted(doors, peer, &identity, now.mono) {
                         Greeted::New(kind) => Input::PeerUp { peer, kind },
@@ -81,14 +81,14 @@ impl<N: Node> Reactor<N> {
             }
         } else {
             let evicted = self.peers.enforce(peer, &self.poller);
-            self.say_down(evicted);
+            self.send_down(evicted);
         }
         end
     }
 
-    /// Takes in what modules have said before one of them ended: its exit may be seen
-    /// before its last words.
-    pub(super) fn hear_modules_out(&mut self) {
+    /// Receives the last messages of modules before one of them is reported as ended: its
+    /// exit may be seen before its last messages.
+    pub(super) fn receive_module_exits(&mut self) {
         let ready = Ready {
             token: 0,
             readable: true,
@@ -111,7 +111,7 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    pub(super) fn say_down(&mut self, evicted: Vec<PeerId>) {
+    pub(super) fn send_down(&mut self, evicted: Vec<PeerId>) {
         for peer in evicted {
             self.hand_in(Input::PeerDown { peer });
         }

@@ -6,7 +6,7 @@ use node::{Input, Node, PeerId, PeerKind};
 use wire::Message;
 
 use crate::limits::OVERLAY_MESSAGES_PER_TURN;
-use crate::overlay::{Heard, Overlay, Stranger};
+use crate::overlay::{Overlay, Received, Stranger};
 
 use super::{Reactor, token};
 
@@ -39,7 +39,7 @@ impl<N: Node> Reactor<N> {
         overlay.is_some_and(|overlay| overlay.has(peer))
     }
 
-    /// Takes in what other brokers have said, up to the turn's share.
+    /// Receives the messages of other brokers, up to the turn's share.
     pub(super) fn serve_overlay(&mut self) {
         let now = self.clock.now().mono;
         let Some(overlay) = &mut self.overlay else {
@@ -53,18 +53,18 @@ impl<N: Node> Reactor<N> {
                 return;
             };
             match heard {
-                Heard::New(stranger) => self.meet_child(stranger),
-                heard => self.take_heard(heard),
+                Received::New(stranger) => self.meet_child(stranger),
+                heard => self.receive_from_link(heard),
             }
             self.do_outputs();
         }
     }
 
-    fn take_heard(&mut self, heard: Heard) {
+    fn receive_from_link(&mut self, heard: Received) {
         match heard {
-            Heard::Message(from, message) => self.hand_in(Input::Message { from, message }),
-            Heard::Lost(peer) => self.lose_broker(peer),
-            Heard::New(_) => {}
+            Received::Message(from, message) => self.hand_in(Input::Message { from, message }),
+            Received::Lost(peer) => self.lose_broker(peer),
+            Received::New(_) => {}
         }
     }
 
@@ -79,7 +79,7 @@ impl<N: Node> Reactor<N> {
         let first = overlay.and_then(|overlay| overlay.add(peer, stranger));
         self.hand_in(Input::PeerUp { peer, kind });
         if let Some(first) = first {
-            self.take_heard(first);
+            self.receive_from_link(first);
         }
     }
 

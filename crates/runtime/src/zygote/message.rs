@@ -15,9 +15,9 @@ use crate::limits::ZYGOTE_REQUEST_BYTES_MAX;
 /// Start a child. Its standard output and error come with it, in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// Its number at ours.
+    /// Number at ours.
     pub child: u64,
-    /// Its words, with the program's name as the first.
+    /// Words, with the program's name as the first.
     pub argv: Vec<String>,
     /// Variables that it has and the zygote has not.
     pub env_add: Vec<(String, String)>,
@@ -28,9 +28,9 @@ pub struct Request {
 /// Result of the start.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Its number.
+    /// Number.
     pub child: u64,
-    /// Its process number, or why there is none.
+    /// Process number, or why there is none.
     pub pid: Result<i32, u32>,
 }
 
@@ -83,7 +83,7 @@ impl Request {
 }
 
 impl Report {
-    /// Says it.
+    /// Sends the message.
     pub fn send(&self, socket: impl AsFd) -> io::Result<()> {
         let bytes = serde_json::to_vec(self)?;
         rustix::io::retry_on_intr(|| {

@@ -59,7 +59,7 @@ impl File {
 }
 
 /// Message from a zygote.
-pub enum Heard {
+pub enum ZygoteMessage {
     /// A child runs, or cannot be started for this reason.
     Report(ChildId, Result<i32, u32>),
     /// The zygote was lost, and this child was not started.
@@ -158,8 +158,8 @@ impl Nursery {
         Ok(self.last)
     }
 
-    /// Takes in what a zygote, or a child of it, has said.
-    pub fn hear(&mut self, number: u64, poller: &Poller) -> Vec<Heard> {
+    /// Receives the messages of a zygote, or of a child of it.
+    pub fn receive(&mut self, number: u64, poller: &Poller) -> Vec<ZygoteMessage> {
         let mut heard = Vec::new();
         let Some(zygote) = self.all.get_mut(&number) else {
             return heard;
@@ -169,7 +169,7 @@ impl Nursery {
                 Ok(Some(report)) => {
                     let child = ChildId(report.child);
                     if zygote.asked.remove(&child).is_some() {
-                        heard.push(Heard::Report(child, report.pid));
+                        heard.push(ZygoteMessage::Report(child, report.pid));
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return heard,
@@ -181,7 +181,7 @@ impl Nursery {
         heard.extend(
             asked
                 .into_iter()
-                .map(|(child, spawn)| Heard::NotStarted(child, spawn)),
+                .map(|(child, spawn)| ZygoteMessage::NotStarted(child, spawn)),
         );
         self.end(number, poller);
         heard

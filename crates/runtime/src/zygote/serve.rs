@@ -24,7 +24,8 @@ pub(super) const ROOM: &str = "                                ";
 /// program with the child's words.
 ///
 /// # Errors
-/// Says why it cannot stand ready. Then children are started one by one.
+/// Returns the reason for which it cannot stand ready. Then children are started one by
+/// one.
 pub fn serve(run: impl Fn(Vec<String>) -> ExitCode) -> io::Result<ExitCode> {
     let tid = rustix::thread::get_clear_child_tid_address()?;
     let tid = tid.map_or(std::ptr::null_mut(), |tid| tid.as_ptr().cast());

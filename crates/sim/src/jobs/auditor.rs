@@ -23,7 +23,7 @@ use super::desk::Desk;
 use super::history::{History, INACTIVE, cores_of};
 use super::reader::{Sight, list_all};
 use super::rules::{self, Life, Lives};
-use super::task::{Task, Wish};
+use super::task::{JobRequest, Task};
 use crate::program::Program;
 use crate::rng::Rng;
 
@@ -102,7 +102,7 @@ impl Auditor {
         }
         let ledger = self.ledger.borrow();
         for submission in ledger.submissions() {
-            let name = &*submission.wish.name;
+            let name = &*submission.request.name;
             let found = ids.remove(name).unwrap_or_default();
             assert!(found.len() <= 1, "{name} became {found:?}");
             if let Some(id) = submission.id {
@@ -132,14 +132,14 @@ impl Auditor {
             );
         }
         let name = &self.names[&id];
-        let wish = self
+        let request = self
             .ledger
             .borrow()
             .of_name(name)
-            .expect("a wish")
-            .wish
+            .expect("a request")
+            .request
             .clone();
-        self.check_end(id, &wish, &history);
+        self.check_end(id, &request, &history);
         self.logs.insert(id, (text, log));
         if let Some(left) = &mut self.left {
             left.remove(&id);
@@ -147,21 +147,21 @@ impl Auditor {
     }
 
     /// The end of a job is that of its task, or of what was done to it.
-    fn check_end(&self, id: JobId, wish: &Wish, history: &History) {
+    fn check_end(&self, id: JobId, request: &JobRequest, history: &History) {
         let ledger = self.ledger.borrow();
         let run = ledger.shells.get(&id).cloned().unwrap_or_default();
-        let told = format!("{id} {wish:?}: {history:?} {run:?}");
+        let told = format!("{id} {request:?}: {history:?} {run:?}");
         assert!(
             !ledger.raised.contains(&id) || history.fatal.contains(&"cancel".to_owned()),
             "{told}"
         );
-        let own = wish.task.exception();
-        let has_time = wish.duration > 0.0 || ledger.updated.contains(&id);
+        let own = request.task.exception();
+        let has_time = request.duration > 0.0 || ledger.updated.contains(&id);
         let allowed = |kind: &str| {
             own == Some(kind)
                 || kind == "cancel" && ledger.canceled.contains(&id)
                 || kind == "timeout" && has_time
-                || kind == "dependency" && !wish.terms.after.is_empty()
+                || kind == "dependency" && !request.terms.after.is_empty()
                 || kind == "exec" && (ledger.n_crashes > 0 || run.is_killed)
                 || kind == "exec" && !ledger.lost.is_empty()
         };
@@ -190,21 +190,21 @@ impl Auditor {
         // Events raised by job-exec alone are not in its own log: the end of a job's time, and
         // a simulated failure, may be lost when everything dies before they are stored, or
         // job-exec and the job manager do.
-        let is_own = wish.task == Task::FailsAtRun || has_time;
+        let is_own = request.task == Task::FailsAtRun || has_time;
         let is_lost = is_own && ledger.n_crashes + ledger.n_forgotten > 0;
         if is_lost {
             return;
         }
         assert_eq!(own, None, "{told}");
-        let expect = wish.task.status().map(i64::from);
+        let expect = request.task.status().map(i64::from);
         let is_killed = run.is_killed && history.status != Some(0);
         assert!(history.status == expect || is_killed, "{told}");
-        if matches!(wish.task, Task::Shell { .. }) {
+        if matches!(request.task, Task::Shell { .. }) {
             assert!(!run.begun.is_empty() || run.is_killed, "{told}");
         }
     }
 
-    /// Its lines of output are those that its shell stored, each once and in order.
+    /// The lines of output are those that its shell stored, each once and in order.
     fn output(&mut self, id: JobId, result: Result<(), Errno>, message: &Message) {
         let mut ledger = self.ledger.borrow_mut();
         let run = ledger.run(id).clone();
@@ -270,15 +270,15 @@ impl Auditor {
     fn check_rules(&self) {
         let ledger = self.ledger.borrow();
         let life = |(id, (_, log)): (&JobId, &(String, Vec<Entry>))| {
-            let wish = ledger
+            let request = ledger
                 .of_name(&self.names[id])
-                .expect("a wish")
-                .wish
+                .expect("a request")
+                .request
                 .clone();
             (
                 *id,
                 Life {
-                    wish,
+                    request,
                     log: log.clone(),
                 },
             )

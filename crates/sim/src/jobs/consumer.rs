@@ -32,7 +32,7 @@ pub(super) struct Consumer {
 }
 
 impl Consumer {
-    /// A consumer that has been told nothing.
+    /// A consumer that has received nothing.
     pub fn new(ledger: Shared) -> Consumer {
         Consumer {
             ledger,

@@ -63,7 +63,7 @@ impl<W: Clone> Desk<W> {
         self.tag
     }
 
-    /// Takes in a response.
+    /// Receives a response.
     pub fn take(&mut self, response: &Message) -> Answer<W> {
         let (tag, result) = outcome_of(response).expect("a response");
         let want = self.waits.get(&tag).cloned();

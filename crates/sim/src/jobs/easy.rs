@@ -17,8 +17,8 @@ use super::eras::MOMENT;
 
 /// Something that changes what a scheduler knows.
 #[derive(Debug, Clone)]
-pub(super) enum Told {
-    /// It begins with nothing.
+pub(super) enum Change {
+    /// The scheduler begins with nothing.
     Begin,
     Asked(JobId, u32, Want),
     Ranked(JobId, u32),
@@ -44,10 +44,10 @@ pub(super) struct Has {
     pub end: f64,
 }
 
-/// All that one scheduler after the other was told and has decided.
+/// All messages that one scheduler after the other received, and its decisions.
 #[derive(Debug, Default)]
 pub(crate) struct Easy {
-    told: Vec<(f64, Told)>,
+    told: Vec<(f64, Change)>,
     /// Start and R of every job that got one.
     given: BTreeMap<JobId, (f64, Has)>,
     /// The request of a scheduler for what runs, until it is answered.
@@ -64,7 +64,7 @@ struct State {
 }
 
 impl Easy {
-    /// A scheduler hears something.
+    /// A scheduler receives a message.
     pub(crate) fn hears(&mut self, now: f64, message: &Message) {
         if let Kind::Response { matchtag, errnum } = message.kind {
             if Some(matchtag) == self.hello && errnum != 0 {
@@ -73,7 +73,7 @@ impl Easy {
                 && let Ok(job) = SchedHelloJob::decode(message.payload())
                 && let Some((_, has)) = self.given.get(&job.id).copied()
             {
-                self.add(now, Told::Has(job.id, has));
+                self.add(now, Change::Has(job.id, has));
             }
             return;
         }
@@ -89,25 +89,25 @@ impl Easy {
                     cores: counts.ncores(),
                     duration: counts.duration,
                 };
-                self.add(now, Told::Asked(alloc.id, alloc.priority.0, want));
+                self.add(now, Change::Asked(alloc.id, alloc.priority.0, want));
             }
             Cancel::TOPIC => {
                 let cancel = Cancel::decode(payload).expect("an id");
-                self.add(now, Told::Gone(cancel.id));
+                self.add(now, Change::Gone(cancel.id));
             }
             Free::TOPIC => {
                 let free = Free::decode(payload).expect("an R");
-                self.add(now, Told::Freed(free.id));
+                self.add(now, Change::Freed(free.id));
             }
             Prioritize::TOPIC => {
                 for (id, priority) in Prioritize::decode(payload).expect("jobs").jobs {
-                    self.add(now, Told::Ranked(id, priority.0));
+                    self.add(now, Change::Ranked(id, priority.0));
                 }
             }
             Expiration::TOPIC => {
                 let ends = Expiration::decode(payload).expect("a time");
                 let end = until(ends.expiration);
-                self.add(now, Told::Ends(ends.id, end));
+                self.add(now, Change::Ends(ends.id, end));
                 if let Some((_, has)) = self.given.get_mut(&ends.id) {
                     has.end = end;
                 }
@@ -126,7 +126,7 @@ impl Easy {
             }
         } else if message.topic() == SchedHello::TOPIC {
             self.hello = Some(message.matchtag());
-            self.add(now, Told::Begin);
+            self.add(now, Change::Begin);
         }
     }
 
@@ -137,11 +137,11 @@ impl Easy {
                 self.decides(reply.id, &Rset::decode(r.as_str()).expect("an R"));
             }
             ALLOC_ANNOTATE => {}
-            _ => self.add(now, Told::Gone(reply.id)),
+            _ => self.add(now, Change::Gone(reply.id)),
         }
     }
 
-    pub(super) fn add(&mut self, now: f64, told: Told) {
+    pub(super) fn add(&mut self, now: f64, told: Change) {
         self.told.push((now, told));
     }
 
@@ -175,7 +175,7 @@ impl Easy {
             match self.state(n).allows(id, start) {
                 Ok(has_passed) => {
                     self.n_passed += u64::from(has_passed);
-                    return self.told.insert(n, (start, Told::Has(id, has)));
+                    return self.told.insert(n, (start, Change::Has(id, has)));
                 }
                 Err(complaint) => complaints.push(complaint),
             }
@@ -194,22 +194,22 @@ impl Easy {
 }
 
 impl State {
-    fn take(&mut self, told: &Told) {
+    fn take(&mut self, told: &Change) {
         match told {
-            Told::Begin => *self = State::default(),
-            Told::Asked(id, priority, want) => drop(self.waits.insert(*id, (*priority, *want))),
-            Told::Ranked(id, priority) => {
+            Change::Begin => *self = State::default(),
+            Change::Asked(id, priority, want) => drop(self.waits.insert(*id, (*priority, *want))),
+            Change::Ranked(id, priority) => {
                 if let Some((had, _)) = self.waits.get_mut(id) {
                     *had = *priority;
                 }
             }
-            Told::Gone(id) => drop(self.waits.remove(id)),
-            Told::Has(id, has) => {
+            Change::Gone(id) => drop(self.waits.remove(id)),
+            Change::Has(id, has) => {
                 self.waits.remove(id);
                 self.has.insert(*id, *has);
             }
-            Told::Freed(id) => drop(self.has.remove(id)),
-            Told::Ends(id, end) => {
+            Change::Freed(id) => drop(self.has.remove(id)),
+            Change::Ends(id, end) => {
                 if let Some(has) = self.has.get_mut(id) {
                     has.end = *end;
                 }

@@ -2,8 +2,8 @@
 //! one that a job can have, events come once and in order, no two jobs have a core at the
 //! same time.
 //!
-//! The journal tells events before they are stored: what it told last may not have come to
-//! be when the job manager dies. Each time that it is followed counts for itself.
+//! The journal sends events before they are stored: the last ones may not have come to be
+//! when the job manager dies. Each time that it is followed counts for itself.
 
 use std::collections::BTreeMap;
 
@@ -25,12 +25,12 @@ pub(super) struct Follower {
     jobs: BTreeMap<JobId, History>,
     /// Holder of each core.
     holders: BTreeMap<(u32, u32), JobId>,
-    /// The past is told.
+    /// The past is complete.
     is_live: bool,
 }
 
 impl Follower {
-    /// A follower that has heard nothing.
+    /// A follower that has received nothing.
     pub fn new(ledger: Shared) -> Follower {
         Follower {
             ledger,

@@ -13,7 +13,7 @@ const RUN: u32 = 16;
 const CLEANUP: u32 = 32;
 pub(super) const INACTIVE: u32 = 64;
 
-/// A job as its log tells it.
+/// A job according to its log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct History {
     /// State.
@@ -32,7 +32,7 @@ pub(super) struct History {
     pub fatal: Vec<String>,
     /// Notes of all exceptions that end it.
     pub notes: Vec<String>,
-    /// It has resources.
+    /// The job has resources.
     pub is_holding: bool,
     n_allocs: u32,
     n_starts: u32,

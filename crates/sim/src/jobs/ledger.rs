@@ -8,18 +8,18 @@ use super::easy::Easy;
 use super::reader::Sight;
 use super::rules::Refused;
 use super::site::{Queue, Site};
-use super::task::Wish;
+use super::task::JobRequest;
 
 /// The ledger of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// Submissions by name, in order.
     submissions: BTreeMap<String, Submission>,
-    /// Acknowledged jobs, in the order in which that was heard of.
+    /// Acknowledged jobs, in the order of the acknowledgements.
     pub(super) jobs: Vec<JobId>,
-    /// Jobs that nobody was told of: their submitters were cut off.
+    /// Jobs without an answer: their submitters were cut off.
     pub(super) strays: Vec<JobId>,
-    /// Jobs that the journal has told of: some may have come to nothing.
+    /// Jobs in the journal: some may have come to nothing.
     pub(super) told: BTreeSet<JobId>,
     /// Somebody has asked for the end of these.
     pub(super) canceled: BTreeSet<JobId>,
@@ -62,7 +62,7 @@ pub(crate) struct Ledger {
 /// One submission.
 #[derive(Debug, Clone)]
 pub(super) struct Submission {
-    pub wish: Wish,
+    pub request: JobRequest,
     /// The job that was acknowledged.
     pub id: Option<JobId>,
     /// Not answered yet.
@@ -76,13 +76,13 @@ pub(super) struct Submission {
 /// Work of shells for a job.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Run {
-    /// Ranks of the shells that were told the job.
+    /// Ranks of the shells that received the job.
     pub begun: BTreeSet<u32>,
     /// Lines of output that are stored for sure.
     pub stored: Vec<String>,
     /// Lines of output that may be stored besides.
     pub open: Vec<String>,
-    /// Its code was taken as the outcome.
+    /// The code was taken as the outcome.
     pub outcome: Option<u8>,
     /// The process of one was killed, with the tasks.
     pub is_killed: bool,
@@ -94,15 +94,15 @@ pub(super) struct Run {
 
 impl Ledger {
     /// A job is being submitted.
-    pub(super) fn submit(&mut self, wish: Wish) {
+    pub(super) fn submit(&mut self, request: JobRequest) {
         let submission = Submission {
             id: None,
             is_open: true,
             asked: self.now,
             is_refused: false,
-            wish,
+            request,
         };
-        let name = submission.wish.name.clone();
+        let name = submission.request.name.clone();
         self.submissions.insert(name, submission);
     }
 
@@ -128,7 +128,7 @@ impl Ledger {
         let submission = self.answered(name);
         submission.is_refused = true;
         let refused = Refused {
-            wish: submission.wish.clone(),
+            request: submission.request.clone(),
             text: text.to_owned(),
             asked: submission.asked,
             answered,
@@ -150,7 +150,7 @@ impl Ledger {
         assert!(!is_stopped, "{id} is to run in {queue:?}, which is stopped");
     }
 
-    /// Nobody will hear what became of a submission.
+    /// Nobody will receive the result of a submission.
     pub(super) fn give_up(&mut self, name: &str) {
         self.answered(name);
     }

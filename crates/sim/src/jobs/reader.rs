@@ -20,7 +20,7 @@ const OPEN_MAX: usize = 4;
 /// Observation of a job.
 #[derive(Debug, Clone)]
 pub(super) enum Sight {
-    /// Its log began like this, or was this if it is whole.
+    /// The log began like this, or was this if it is whole.
     Log { text: String, is_whole: bool },
     /// A list had this row.
     Row(Object),

@@ -1,6 +1,6 @@
 //! Promises of policies for jobs whose logs are known from beginning to end, and their
-//! checkers (protocol/25 sections 1 to 3). A checker speaks by an error that tells what it
-//! saw.
+//! checkers (protocol/25 sections 1 to 3). A checker fails with an error that describes
+//! the contradiction.
 //!
 //! Events of one moment have no order that could be seen from outside: where it matters, what
 //! is allowed in any order is allowed.
@@ -11,7 +11,7 @@ use proto::data::{Entry, JobId};
 
 use super::eras::MOMENT;
 use super::site::Site;
-use super::task::Wish;
+use super::task::JobRequest;
 use super::terms::Scheme;
 
 /// Dependency added by the policy to a job above the limit.
@@ -20,14 +20,14 @@ const LIMIT: &str = "max-running-jobs-user-limit";
 /// A job from beginning to end.
 #[derive(Debug, Clone)]
 pub(super) struct Life {
-    pub wish: Wish,
+    pub request: JobRequest,
     pub log: Vec<Entry>,
 }
 
 /// Refusal of a submission.
 #[derive(Debug, Clone)]
 pub(super) struct Refused {
-    pub wish: Wish,
+    pub request: JobRequest,
     pub text: String,
     pub asked: f64,
     pub answered: f64,
@@ -42,7 +42,7 @@ type Check = Result<(), String>;
 pub(super) fn check(lives: &Lives, refused: &[Refused], site: &Site) -> Check {
     for life in lives.values() {
         begins_in_time(life)?;
-        for (scheme, id) in &life.wish.terms.after {
+        for (scheme, id) in &life.request.terms.after {
             let antecedent = lives.get(id).ok_or(format!("{id} has no log"))?;
             waits_for(life, *scheme, *id, antecedent)?;
         }
@@ -130,7 +130,7 @@ fn is_about(entry: &Entry, description: &str) -> bool {
 
 /// A job with a begin time waits until then.
 fn begins_in_time(life: &Life) -> Check {
-    let (Some(begin), Some(depend)) = (life.wish.terms.begin, life.at("depend")) else {
+    let (Some(begin), Some(depend)) = (life.request.terms.begin, life.at("depend")) else {
         return Ok(());
     };
     // Descriptions have milliseconds.
@@ -180,7 +180,7 @@ fn blames_only_what_failed(lives: &Lives) -> Check {
         let Some(note) = life.blamed() else {
             continue;
         };
-        let is_true = life.wish.terms.after.iter().any(|(scheme, id)| {
+        let is_true = life.request.terms.after.iter().any(|(scheme, id)| {
             let antecedent = lives.get(id);
             antecedent.is_some_and(|antecedent| {
                 !antecedent.satisfies(*scheme) && antecedent.complaint(*scheme, *id) == note
@@ -200,11 +200,11 @@ fn one_of_a_name(lives: &Lives) -> Check {
         false => life.at("validate"),
     };
     for (id, life) in lives {
-        let (true, Some(at)) = (life.wish.terms.singleton, goes_on(life)) else {
+        let (true, Some(at)) = (life.request.terms.singleton, goes_on(life)) else {
             continue;
         };
         for (other, its) in lives {
-            let is_of_name = its.wish.terms.group == life.wish.terms.group && other != id;
+            let is_of_name = its.request.terms.group == life.request.terms.group && other != id;
             let begun = goes_on(its).filter(|_| is_of_name);
             let Some((begun, ended)) = begun.zip(its.at("clean")) else {
                 continue;
@@ -257,15 +257,15 @@ fn no_more_than_allowed(life: &Life, lives: &Lives, site: &Site) -> Check {
 /// A refusal has a cause, and its sentence is that of the cause.
 fn is_refused_rightly(refused: &Refused, lives: &Lives, site: &Site) -> Check {
     let Refused {
-        wish,
+        request,
         text,
         asked,
         answered,
     } = refused;
     let confs = || site.confs.possible(*asked, *answered);
-    let queue = wish.terms.queue.unwrap_or(super::terms::QUEUES[0]);
+    let queue = request.terms.queue.unwrap_or(super::terms::QUEUES[0]);
     let is_right = if text.starts_with("dependency: ") {
-        wish.terms.after.iter().any(|(scheme, id)| {
+        request.terms.after.iter().any(|(scheme, id)| {
             let antecedent = lives.get(id);
             antecedent.is_some_and(|antecedent| {
                 let is_over = antecedent
@@ -275,9 +275,9 @@ fn is_refused_rightly(refused: &Refused, lives: &Lives, site: &Site) -> Check {
             })
         })
     } else if text.starts_with("requested duration") {
-        confs().any(|conf| conf.refuses_duration(wish.duration))
+        confs().any(|conf| conf.refuses_duration(request.duration))
     } else if text.starts_with("requested ncores") {
-        confs().any(|conf| conf.max_cores.is_some_and(|max| wish.cores > max))
+        confs().any(|conf| conf.max_cores.is_some_and(|max| request.cores > max))
     } else if text.starts_with("user has reached the limit of ") {
         confs().any(|conf| conf.max_active.is_some())
     } else if text.contains(" is disabled") {
@@ -307,18 +307,18 @@ fn why_refused(scheme: Scheme, id: JobId, antecedent: &Life) -> String {
 }
 
 /// A job that was taken is one that could be.
-pub(super) fn may_be_taken(wish: &Wish, asked: f64, answered: f64, site: &Site) -> Check {
-    let queue = wish.terms.queue.unwrap_or(super::terms::QUEUES[0]);
+pub(super) fn may_be_taken(request: &JobRequest, asked: f64, answered: f64, site: &Site) -> Check {
+    let queue = request.terms.queue.unwrap_or(super::terms::QUEUES[0]);
     let mut confs = site.confs.possible(asked, answered);
     let fits = confs.any(|conf| {
         conf.has_queue(queue)
-            && !conf.refuses_duration(wish.duration)
-            && conf.max_cores.is_none_or(|max| wish.cores <= max)
+            && !conf.refuses_duration(request.duration)
+            && conf.max_cores.is_none_or(|max| request.cores <= max)
     });
     let mut enabled = site.queues[queue].enabled.possible(asked, answered);
     match fits && enabled.any(|enabled| *enabled) {
         true => Ok(()),
-        false => Err(format!("taken at {asked} to {answered}: {wish:?}")),
+        false => Err(format!("taken at {asked} to {answered}: {request:?}")),
     }
 }
 

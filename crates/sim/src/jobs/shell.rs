@@ -49,7 +49,7 @@ struct Job {
     code: u8,
     n_lines: u8,
     t: f64,
-    /// Its last line, which goes with its last word.
+    /// Last line, which goes with its last word.
     last: Option<String>,
 }
 
@@ -59,7 +59,7 @@ enum At {
     Greeting,
     /// Tasks would be running.
     Running,
-    /// They have ended with this code, which nobody has taken yet.
+    /// The tasks have ended with this code, which nobody has taken yet.
     Leaving(u8),
     /// Nothing is left to do.
     Gone(u8),
@@ -107,7 +107,7 @@ impl Shell {
         }
     }
 
-    /// Its turn.
+    /// Turn.
     pub fn tick(&mut self, now: f64, rng: &mut Rng) -> Option<Message> {
         if matches!(self.at, At::Gone(_)) {
             return None;
@@ -128,7 +128,7 @@ impl Shell {
         }
     }
 
-    /// Its rank among the shells of the job, 0 until it knows the job.
+    /// Rank among the shells of the job, 0 until it knows the job.
     fn rank(&self) -> u32 {
         self.job.as_ref().map_or(0, |job| job.rank)
     }
@@ -226,7 +226,7 @@ impl Shell {
         ask(self.tag, &exit, 0)
     }
 
-    /// Its tasks end.
+    /// The tasks end.
     fn stop(&mut self, code: u8) {
         match self.at {
             At::Greeting | At::Running => {
@@ -243,7 +243,7 @@ impl Shell {
         self.stop(code);
     }
 
-    /// Takes in a response.
+    /// Receives a response.
     pub fn take(&mut self, message: &Message, now: f64) {
         let (tag, result) = outcome_of(message).expect("a response");
         if Some(tag) == self.hello {
@@ -347,7 +347,7 @@ impl Shell {
         self.at = At::Gone(UNWANTED);
     }
 
-    /// Its process is killed, and its tasks with it.
+    /// The process is killed, and its tasks with it.
     pub fn kill(&mut self) {
         let mut ledger = self.ledger.borrow_mut();
         ledger.end(self.id, self.broker);

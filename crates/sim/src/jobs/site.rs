@@ -25,9 +25,9 @@ pub(super) struct Conf {
 /// One queue.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// It takes jobs.
+    /// The queue accepts jobs.
     pub enabled: Eras<bool>,
-    /// It was stopped, or is new, and nobody has asked for its start since.
+    /// The queue was stopped, or is new, and nobody has asked for its start since.
     pub is_stopped: bool,
 }
 
@@ -82,7 +82,7 @@ impl Conf {
         }
     }
 
-    /// That of the end, in which every job can run.
+    /// The configuration of the end, in which every job can run.
     pub fn last() -> Conf {
         Conf {
             max_running: Some(2),

@@ -51,7 +51,7 @@ pub(crate) struct Hosted {
     pid: i32,
     /// Link of the module process whose child it is, and its number there.
     parent: (PeerId, ChildId),
-    /// Its process is killed.
+    /// The process is killed.
     is_killed: bool,
 }
 
@@ -93,11 +93,11 @@ impl World {
             parent: (parent, child),
             is_killed: false,
         });
-        self.tell_parent((parent, child), ChildEvent::Started { pid });
+        self.notify_parent((parent, child), ChildEvent::Started { pid });
     }
 
-    /// Tells a running parent of an event of its child, in its turn.
-    fn tell_parent(&mut self, (parent, child): (PeerId, ChildId), event: ChildEvent) {
+    /// Notifies a running parent of an event of its child, in its turn.
+    fn notify_parent(&mut self, (parent, child): (PeerId, ChildId), event: ChildEvent) {
         let process = self.processes.iter_mut().find(|p| p.peer == parent);
         if let Some(process) = process {
             process.events.push_back(Input::Child { child, event });
@@ -156,7 +156,7 @@ impl World {
         self.note(line);
     }
 
-    /// Those that have ended leave: their links end, their parents hear of it.
+    /// Removes shells that have ended: their links end, their parents are notified.
     pub(crate) fn bury_shells(&mut self) {
         let is_over = |shell: &Hosted| shell.is_killed || shell.shell.ended().is_some();
         while let Some(at) = self.shells.all.iter().position(is_over) {
@@ -169,12 +169,12 @@ impl World {
             self.shells.pids.edit(|pids| pids.remove(&hosted.pid));
             self.to_broker.remove(&hosted.link);
             let peer = hosted.link;
-            self.tell_broker(hosted.rank, Input::PeerDown { peer });
+            self.deliver_to_broker(hosted.rank, Input::PeerDown { peer });
             for stream in [StdioFd::Stdout, StdioFd::Stderr] {
                 let (data, eof) = (bytes::Bytes::new(), true);
-                self.tell_parent(hosted.parent, ChildEvent::Output { stream, data, eof });
+                self.notify_parent(hosted.parent, ChildEvent::Output { stream, data, eof });
             }
-            self.tell_parent(hosted.parent, ChildEvent::Exited { status });
+            self.notify_parent(hosted.parent, ChildEvent::Exited { status });
         }
     }
 
@@ -200,7 +200,7 @@ impl World {
 }
 
 impl World {
-    /// A module gets a message: what schedulers are told is kept.
+    /// A module gets a message: messages to schedulers are kept.
     pub(crate) fn module_hears(&self, at: usize, message: &Message) {
         if self.is_watched(at, "sched-backfill") {
             let mut ledger = self.shells.ledger.borrow_mut();

@@ -10,7 +10,7 @@ use wire::Message;
 use super::Shared;
 use super::desk::{Answer, Desk, is_given_up};
 use super::rules::may_be_taken;
-use super::task::Wish;
+use super::task::JobRequest;
 use super::terms::Terms;
 use crate::program::Program;
 use crate::rng::Rng;
@@ -29,17 +29,17 @@ pub(super) struct Submitter {
     desk: Desk<Want>,
     n: u64,
     /// A job to be waited for.
-    next_wait: Option<(JobId, Wish)>,
-    /// Its jobs have terms, and may be refused.
+    next_wait: Option<(JobId, JobRequest)>,
+    /// The jobs have terms, and may be refused.
     has_terms: bool,
 }
 
 #[derive(Debug, Clone)]
 enum Want {
-    /// Of the job with this wish, and whether it may be waited for.
-    Submit(Wish, bool),
+    /// Of the job of this request, and whether it may be waited for.
+    Submit(JobRequest, bool),
     /// The end of a job.
-    Wait(JobId, Wish),
+    Wait(JobId, JobRequest),
 }
 
 impl Submitter {
@@ -68,28 +68,28 @@ impl Submitter {
     fn submit(&mut self, rng: &mut Rng) -> Message {
         self.n += 1;
         let name = format!("job-{}-{}", self.number, self.n);
-        let mut wish = Wish::new(name, self.nodes, rng);
+        let mut request = JobRequest::new(name, self.nodes, rng);
         if self.has_terms {
             let ledger = self.ledger.borrow();
-            wish.terms = Terms::new(rng, &ledger.jobs, ledger.now);
-            wish.duration = [0.0, 0.0, 0.3, 0.9, 2.5][rng.below(5)];
+            request.terms = Terms::new(rng, &ledger.jobs, ledger.now);
+            request.duration = [0.0, 0.0, 0.3, 0.9, 2.5][rng.below(5)];
         }
         let is_waitable = rng.chance(40);
         let submit = Submit {
-            j: sign::wrap_none(OWNER, wish.jobspec().as_bytes()),
-            urgency: wish.urgency,
+            j: sign::wrap_none(OWNER, request.jobspec().as_bytes()),
+            urgency: request.urgency,
             flags: match is_waitable {
                 true => SubmitFlags::WAITABLE.0.into(),
                 false => 0,
             },
         };
-        self.ledger.borrow_mut().submit(wish.clone());
-        self.desk.ask(Want::Submit(wish, is_waitable), &submit)
+        self.ledger.borrow_mut().submit(request.clone());
+        self.desk.ask(Want::Submit(request, is_waitable), &submit)
     }
 
     fn submitted(
         &mut self,
-        wish: Wish,
+        request: JobRequest,
         is_waitable: bool,
         result: Result<(), Errno>,
         response: &Message,
@@ -98,35 +98,41 @@ impl Submitter {
         match result {
             Ok(()) => {
                 let Submitted { id } = Submitted::decode(response.payload()).expect("an id");
-                let asked = ledger.acknowledge(&wish.name, id);
-                let taken = may_be_taken(&wish, asked, ledger.now, &ledger.site);
+                let asked = ledger.acknowledge(&request.name, id);
+                let taken = may_be_taken(&request, asked, ledger.now, &ledger.site);
                 taken.unwrap_or_else(|told| panic!("{id} is {told}"));
                 if is_waitable {
-                    self.next_wait = Some((id, wish));
+                    self.next_wait = Some((id, request));
                 }
             }
             // Nobody knows whether it becomes a job.
-            Err(_) if is_given_up(&ledger, response) => ledger.give_up(&wish.name),
+            Err(_) if is_given_up(&ledger, response) => ledger.give_up(&request.name),
             Err(_) if self.has_terms => {
                 let text = response.error_text().unwrap_or_default();
-                ledger.refuse(&wish.name, text);
+                ledger.refuse(&request.name, text);
             }
-            Err(errno) => panic!("{} is refused: {errno:?} {response:?}", wish.name),
+            Err(errno) => panic!("{} is refused: {errno:?} {response:?}", request.name),
         }
     }
 
-    fn waited(&self, id: JobId, wish: &Wish, result: Result<(), Errno>, response: &Message) {
+    fn waited(
+        &self,
+        id: JobId,
+        request: &JobRequest,
+        result: Result<(), Errno>,
+        response: &Message,
+    ) {
         match result {
             Ok(()) => {
                 let waited = Waited::decode(response.payload()).expect("an end");
                 let ledger = self.ledger.borrow();
                 let is_meddled = ledger.canceled.contains(&id)
                     || self.has_terms
-                    || wish.duration > 0.0
+                    || request.duration > 0.0
                     || ledger.n_crashes + ledger.n_forgotten > 0
                     || !ledger.lost.is_empty()
                     || ledger.shells.get(&id).is_some_and(|run| run.is_killed);
-                let success = matches!(wish.task.status(), Some(0));
+                let success = matches!(request.task.status(), Some(0));
                 assert!(is_meddled || waited.success == success, "{id}: {waited:?}");
             }
             // It died with the answer. The job was waited for, or has to be again.
@@ -146,8 +152,8 @@ impl Program for Submitter {
         if self.desk.len() > 1 {
             return None;
         }
-        if let Some((id, wish)) = self.next_wait.take() {
-            return Some(self.desk.ask(Want::Wait(id, wish), &Wait { id }));
+        if let Some((id, request)) = self.next_wait.take() {
+            return Some(self.desk.ask(Want::Wait(id, request), &Wait { id }));
         }
         (load && self.n < JOBS_MAX && rng.chance(30)).then(|| self.submit(rng))
     }
@@ -155,8 +161,10 @@ impl Program for Submitter {
     fn take(&mut self, message: &Message) -> Vec<Message> {
         let Answer { want, result, .. } = self.desk.take(message);
         match want {
-            Want::Submit(wish, is_waitable) => self.submitted(wish, is_waitable, result, message),
-            Want::Wait(id, wish) => self.waited(id, &wish, result, message),
+            Want::Submit(request, is_waitable) => {
+                self.submitted(request, is_waitable, result, message)
+            }
+            Want::Wait(id, request) => self.waited(id, &request, result, message),
         }
         Vec::new()
     }
@@ -165,9 +173,9 @@ impl Program for Submitter {
         let mut ledger = self.ledger.borrow_mut();
         let open = ledger.submissions().filter(|submission| {
             let own = format!("job-{}-", self.number);
-            submission.is_open && submission.wish.name.starts_with(&own)
+            submission.is_open && submission.request.name.starts_with(&own)
         });
-        let open: Vec<String> = open.map(|open| open.wish.name.clone()).collect();
+        let open: Vec<String> = open.map(|open| open.request.name.clone()).collect();
         open.iter().for_each(|name| ledger.give_up(name));
         drop(ledger);
         self.desk.clear();

@@ -20,13 +20,13 @@ pub(super) enum Task {
     FailsAtInit,
     /// job-exec pretends that it fails while it runs.
     FailsAtRun,
-    /// It asks for more than there is.
+    /// The job asks for more than there is.
     TooLarge,
 }
 
 /// A job as it is submitted.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Wish {
+pub(super) struct JobRequest {
     /// No other job has it; the name that the job goes by may be another.
     pub name: String,
     pub task: Task,
@@ -41,9 +41,9 @@ pub(super) struct Wish {
     pub terms: Terms,
 }
 
-impl Wish {
+impl JobRequest {
     /// A job of chance.
-    pub fn new(name: String, nodes: u32, rng: &mut Rng) -> Wish {
+    pub fn new(name: String, nodes: u32, rng: &mut Rng) -> JobRequest {
         let task = match rng.below(12) {
             0..=5 => Task::Shell {
                 steps: rng.below(6) as u8,
@@ -57,7 +57,7 @@ impl Wish {
             10 => Task::FailsAtRun,
             _ => Task::TooLarge,
         };
-        Wish {
+        JobRequest {
             name,
             cores: match task {
                 Task::TooLarge => CORES + 1,
@@ -77,7 +77,7 @@ impl Wish {
         }
     }
 
-    /// Its jobspec.
+    /// Jobspec.
     pub fn jobspec(&self) -> String {
         let command = match self.task {
             Task::Shell { steps, code } => {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The ledger of a run.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// The newest version that anyone was told of.
+    /// The newest version that any client has received.
     pub newest: i64,
     roots: BTreeMap<i64, String>,
     /// The longest log that anyone has seen.
@@ -24,14 +24,14 @@ pub struct Book {
     pub sent: u64,
     /// Transactions that cannot be applied.
     pub bad: BTreeSet<u64>,
-    /// Those that were acknowledged.
+    /// Transactions that were acknowledged.
     pub acknowledged: BTreeSet<u64>,
     /// One is under way.
     pub is_busy: bool,
 }
 
 impl Ledger {
-    /// Someone was told of a version: a number always means the same root.
+    /// A client received a version: a number always means the same root.
     pub fn saw_root(&mut self, seq: i64, root: &str) {
         let known = self.roots.entry(seq).or_insert_with(|| root.to_owned());
         assert_eq!(known, root, "version {seq} has two roots");

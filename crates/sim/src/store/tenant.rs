@@ -14,7 +14,7 @@ use crate::rng::Rng;
 const NAMESPACE: &str = "tenant";
 /// The one key in it.
 const KEY: &str = "dir.key";
-/// Its writer of tokens.
+/// Writer of tokens.
 const WRITER: &str = "tenant";
 
 /// A tenant.
@@ -56,7 +56,7 @@ impl Tenant {
         Some(ask(self.tag, request, 0))
     }
 
-    fn take_success(&mut self, step: Step, response: &Message) {
+    fn receive_success(&mut self, step: Step, response: &Message) {
         let payload = response.payload();
         self.next = match step {
             Step::Remove => Step::Create,
@@ -81,7 +81,7 @@ impl Tenant {
         };
     }
 
-    fn take_failure(&mut self, step: Step, errno: Errno) {
+    fn receive_failure(&mut self, step: Step, errno: Errno) {
         self.next = match (step, errno) {
             (Step::Lookup, Errno::ENOENT) => {
                 assert_eq!(self.n, 0, "what was put there is gone");
@@ -142,15 +142,15 @@ impl Program for Tenant {
         self.answered += 1;
         self.failed += u64::from(result.is_err());
         match result {
-            Ok(()) => self.take_success(step, message),
-            Err(errno) => self.take_failure(step, errno),
+            Ok(()) => self.receive_success(step, message),
+            Err(errno) => self.receive_failure(step, errno),
         }
         Vec::new()
     }
 
     fn cut(&mut self) {
         if let Some((_, step)) = self.waits.take() {
-            self.take_failure(step, Errno::EHOSTUNREACH);
+            self.receive_failure(step, Errno::EHOSTUNREACH);
         }
     }
 

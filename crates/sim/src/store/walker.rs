@@ -97,7 +97,7 @@ impl Walker {
         walk.blobs.entry(key.to_owned()).or_default()
     }
 
-    fn take_success(&mut self, want: Want, payload: Option<&Bytes>) -> Vec<Message> {
+    fn receive_success(&mut self, want: Want, payload: Option<&Bytes>) -> Vec<Message> {
         let blob = payload.cloned().unwrap_or_default();
         match want {
             Want::Root => {
@@ -190,7 +190,7 @@ impl Program for Walker {
         };
         match result {
             Ok(()) => {
-                let more = self.take_success(want, message.payload());
+                let more = self.receive_success(want, message.payload());
                 if self.waits.is_empty() {
                     self.finish();
                 }

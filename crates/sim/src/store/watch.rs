@@ -86,7 +86,7 @@ impl Watch {
         self.number = None;
     }
 
-    fn take_answer(&mut self, response: &Message) {
+    fn receive_answer(&mut self, response: &Message) {
         let watched = Watched::decode(response.payload()).expect("a value or the mark");
         let is_mark = watched.is_sentinel();
         let text = watched
@@ -122,7 +122,7 @@ impl Watch {
         self.number = Some(number);
     }
 
-    fn take_end(&mut self, errno: Errno) {
+    fn receive_end(&mut self, errno: Errno) {
         let expected = match errno {
             Errno::ENODATA => self.is_cancelled,
             // Nothing was written yet.
@@ -161,11 +161,11 @@ impl Program for Watch {
         assert_eq!(tag, self.tag, "an answer to a watch that has ended");
         assert!(self.is_open, "an answer after the end");
         match result {
-            Ok(()) => self.take_answer(message),
+            Ok(()) => self.receive_answer(message),
             Err(errno) => {
                 self.answered += 1;
                 self.failed += 1;
-                self.take_end(errno);
+                self.receive_end(errno);
             }
         }
         Vec::new()

@@ -35,7 +35,7 @@ pub struct Writer {
     is_repeated: bool,
     /// A module was removed while it waited, not just killed.
     may_fail: bool,
-    /// Its newest acknowledged transaction is to be read.
+    /// The newest acknowledged transaction is to be read.
     checks: bool,
     /// Version of the last event.
     heard: Option<i64>,
@@ -115,7 +115,7 @@ impl Writer {
         commit
     }
 
-    fn take_event(&mut self, message: &Message) {
+    fn receive_event(&mut self, message: &Message) {
         if !message.topic().ends_with("-setroot") {
             return;
         }
@@ -133,7 +133,7 @@ impl Writer {
             .saw_root(event.rootseq, &event.rootref);
     }
 
-    fn take_commit(&mut self, response: &Message, result: Result<(), Errno>) {
+    fn receive_commit(&mut self, response: &Message, result: Result<(), Errno>) {
         let mut ledger = self.ledger.borrow_mut();
         let book = ledger.book(self.number);
         let (n, is_bad) = (book.sent, book.bad.contains(&book.sent));
@@ -166,8 +166,8 @@ impl Writer {
         self.is_repeated = false;
     }
 
-    /// Its own key holds what it wrote last: nobody else writes there.
-    fn take_lookup(&mut self, response: &Message, result: Result<(), Errno>) {
+    /// The own key holds what it wrote last: nobody else writes there.
+    fn receive_lookup(&mut self, response: &Message, result: Result<(), Errno>) {
         match result {
             Ok(()) => {
                 let found = Found::decode(response.payload()).expect("a value");
@@ -213,7 +213,7 @@ impl Program for Writer {
 
     fn take(&mut self, message: &Message) -> Vec<Message> {
         if matches!(message.kind, Kind::Event { .. }) {
-            self.take_event(message);
+            self.receive_event(message);
             return Vec::new();
         }
         let (tag, result) = outcome_of(message).expect("a response");
@@ -226,8 +226,8 @@ impl Program for Writer {
                 assert_eq!(result, Ok(()));
                 self.is_subscribed = true;
             }
-            Wait::Commit => self.take_commit(message, result),
-            Wait::Lookup => self.take_lookup(message, result),
+            Wait::Commit => self.receive_commit(message, result),
+            Wait::Lookup => self.receive_lookup(message, result),
         }
         self.may_fail = false;
         Vec::new()

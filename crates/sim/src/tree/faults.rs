@@ -63,8 +63,8 @@ impl Brokers {
         self.cut(rank, &[Way::Down]);
     }
 
-    /// The connection is dead, and neither end has been told: one that is still waiting
-    /// for its parent makes another.
+    /// The connection is dead, and neither end has been notified: one that is still
+    /// waiting for its parent makes another.
     fn go_dead(&mut self, rank: usize) {
         let link = self.links.of_child(rank);
         if let Some(link) = link.and_then(|id| self.links.get_mut(id)) {

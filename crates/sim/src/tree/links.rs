@@ -2,8 +2,8 @@
 //! in `runtime::overlay`.
 //!
 //! A link keeps its order and loses nothing while it holds. When one end has let go of it,
-//! the other is told as soon as it says something. A sender on a dead connection learns of
-//! it from the kernel, later.
+//! the other is notified as soon as it sends something. A sender on a dead connection
+//! learns of it from the kernel, later.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,12 +40,12 @@ pub(super) enum Way {
 pub(super) struct Link {
     pub child: usize,
     pub parent: usize,
-    /// Life of the parent that has heard of it, once one has.
+    /// Life of the parent that knows of it, once one does.
     pub parent_life: Option<u64>,
     /// True if the child, and true if the parent, still holds it.
     pub child_holds: bool,
     pub parent_holds: bool,
-    /// Nothing arrives any more, and nobody has been told.
+    /// Nothing arrives any more, and nobody has been notified.
     pub is_dead: bool,
     /// When the last message arrives, up and down.
     last: [Duration; 2],
@@ -155,7 +155,7 @@ impl Brokers {
         }
         match way {
             Way::Down if link.child_holds => {
-                self.deliver(child, PeerId::PARENT, message);
+                self.deliver_message(child, PeerId::PARENT, message);
             }
             Way::Down => {}
             Way::Up if is_new && (!self.sites[parent].is_running || self.is_cut(child)) => {
@@ -182,12 +182,12 @@ impl Brokers {
                 identity: identity.unwrap_or_default().to_owned(),
                 key: String::new(),
             };
-            self.tell(parent, Input::PeerUp { peer: id, kind });
+            self.deliver(parent, Input::PeerUp { peer: id, kind });
         }
         let link = self.links.get_mut(id);
         let is_known = link.is_some_and(|link| link.parent_life == Some(life) && link.parent_holds);
         if is_known {
-            self.deliver(parent, id, message);
+            self.deliver_message(parent, id, message);
         } else if self.sites[parent].is_running {
             // It does not know this child, and says so.
             let wait = self.up_to(DELAY_MAX_MS);
@@ -195,17 +195,17 @@ impl Brokers {
         }
     }
 
-    fn deliver(&mut self, rank: usize, from: PeerId, message: Message) {
+    fn deliver_message(&mut self, rank: usize, from: PeerId, message: Message) {
         self.counts.count(rank, &message);
         self.note(|| format!("{from:?} -> broker {rank}: {}", node::probe::line(&message)));
         if message.topic() == Goodbye::TOPIC && from != PeerId::PARENT {
             let child = self.links.get_mut(from).map(|link| link.child);
             self.counts.goodbyes.extend(child);
         }
-        self.tell(rank, Input::Message { from, message });
+        self.deliver(rank, Input::Message { from, message });
     }
 
-    /// The end of a link to which `way` leads hears that it has ended.
+    /// Notifies the end of a link to which `way` leads that it has ended.
     pub(super) fn end_link(&mut self, id: PeerId, way: Way) {
         let Some(link) = self.links.get_mut(id) else {
             return;
@@ -218,7 +218,7 @@ impl Brokers {
         let is_of_this_life = way == Way::Down || link.parent_life == Some(self.sites[parent].life);
         if std::mem::take(holds) && is_of_this_life {
             self.note(|| format!("broker {rank} loses {peer:?}"));
-            self.tell(rank, Input::PeerDown { peer });
+            self.deliver(rank, Input::PeerDown { peer });
         }
     }
 

@@ -61,7 +61,7 @@ enum Due {
     Connect(usize, u64),
     /// A message arrives at the other end of a link.
     Arrive(PeerId, Way, Box<wire::Message>),
-    /// The end of a link to which this way leads hears that the link has ended.
+    /// Notifies the end of a link to which this way leads that the link has ended.
     LinkEnds(PeerId, Way),
 }
 
@@ -89,7 +89,7 @@ pub struct Brokers {
 }
 
 impl Brokers {
-    /// Brokers of which none runs. Those of a `traced` run tell all that they are told.
+    /// Brokers of which none runs. Those of a `traced` run print all their inputs.
     fn new(scheme: Scheme, size: u32, seed: u64, traced: bool) -> Brokers {
         let topology = Topology::new(scheme, size);
         let site = |rank: usize| Site {
@@ -161,7 +161,7 @@ impl Brokers {
         match due {
             Due::Wake(rank, life) if self.sites[rank].life == life => {
                 self.sites[rank].wakes = None;
-                self.tell(rank, Input::Deadline);
+                self.deliver(rank, Input::Deadline);
                 self.sites[rank].broker.check_invariants();
             }
             Due::Wake(..) => {}
@@ -194,10 +194,10 @@ impl Brokers {
             self.links.open(rank, parent);
         }
         let (peer, kind) = (PeerId::BROKER, PeerKind::Broker);
-        self.tell(rank, Input::PeerUp { peer, kind });
+        self.deliver(rank, Input::PeerUp { peer, kind });
         if rank != 0 {
             let (peer, kind) = (PeerId::PARENT, PeerKind::Parent);
-            self.tell(rank, Input::PeerUp { peer, kind });
+            self.deliver(rank, Input::PeerUp { peer, kind });
         }
         let wait = Duration::from_millis(PATIENCE_MS);
         self.later(wait, Due::Connect(rank, life));
@@ -209,7 +209,7 @@ impl Brokers {
         }
         self.note(|| format!("broker {rank} goes on"));
         for input in std::mem::take(&mut self.sites[rank].missed) {
-            self.tell(rank, input);
+            self.deliver(rank, input);
         }
     }
 
@@ -231,7 +231,7 @@ impl Brokers {
     }
 
     /// A broker takes something in, and what follows from it is done.
-    fn tell(&mut self, rank: usize, input: Input) {
+    fn deliver(&mut self, rank: usize, input: Input) {
         let site = &mut self.sites[rank];
         if !site.is_running {
             return;

@@ -43,7 +43,7 @@ struct Program {
     is_ready: bool,
     /// The last event that was published, by whomever, when it had subscribed.
     since: u64,
-    /// The events that it has heard, in order: the life of rank 0, and the number.
+    /// The events that it has received, in order: the life of rank 0, and the number.
     heard: Vec<(u64, u32)>,
     other: Option<Message>,
 }
@@ -102,7 +102,7 @@ impl Programs {
             .collect()
     }
 
-    /// Nobody has missed an event between the first and the last that it heard.
+    /// Nobody has missed an event between the first and the last that it received.
     fn check_heard(&self, rank: usize, program: &Program) {
         let (Some(first), Some(last)) = (program.heard.first(), program.heard.last()) else {
             return;
@@ -143,7 +143,7 @@ impl Brokers {
                 gids: Vec::new(),
                 pid: 1,
             };
-            self.tell(rank, Input::PeerUp { peer, kind });
+            self.deliver(rank, Input::PeerUp { peer, kind });
         }
         let request = Wait.to_message(0);
         self.ask(rank, request, Asked::Running);
@@ -159,7 +159,7 @@ impl Brokers {
         self.note(|| format!("rank {rank} asks {tag}: {asked:?}"));
         let from = PROGRAM;
         let message = request;
-        self.tell(rank, Input::Message { from, message });
+        self.deliver(rank, Input::Message { from, message });
     }
 
     /// Asks one broker something that it answers at once, and gives the answer.
@@ -214,7 +214,7 @@ impl Brokers {
         self.programs.n_published += 1;
         let message = Message::event(&format!("{TOPIC}{}", self.programs.n_published));
         let from = PROGRAM;
-        self.tell(rank, Input::Message { from, message });
+        self.deliver(rank, Input::Message { from, message });
     }
 
     pub(super) fn program_hears(&mut self, rank: usize, message: &Message) {

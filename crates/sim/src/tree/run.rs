@@ -68,7 +68,7 @@ pub struct Counts {
     pub pulses: u64,
     /// In how much time, as brokers see it.
     pub time: Duration,
-    /// Ranks in the order in which their parents have heard their goodbye.
+    /// Ranks in the order in which their parents have received their goodbye.
     pub(super) goodbyes: Vec<usize>,
 }
 
@@ -113,7 +113,7 @@ impl Plan {
         }
     }
 
-    /// Brokers that only start, work and stop, and tell nothing of it.
+    /// Brokers that only start, work and stop, and print nothing of it.
     pub fn of_size(scheme: Scheme, size: u32) -> Plan {
         Plan {
             scheme,
@@ -147,8 +147,8 @@ impl Plan {
         }
     }
 
-    /// Starts all, passes events, cuts links, stops. Tells the messages of each part under its
-    /// name.
+    /// Starts all, passes events, cuts links, stops. Prints the messages of each part under
+    /// its name.
     pub fn count(self, n_events: usize, n_cuts: usize, mut tell: impl FnMut(&str, &Counts)) {
         let mut brokers = Brokers::new(self.scheme, self.size, self.seed, self.traced);
         brokers.start_all();
@@ -292,14 +292,14 @@ impl Brokers {
         }
     }
 
-    /// Rank 0 is told to end: leaves end first.
+    /// Rank 0 is stopped: leaves end first.
     fn stop_all(&mut self) {
         self.restarts = false;
         self.counts.goodbyes.clear();
         let running: Vec<usize> = (0..self.sites.len())
             .filter(|rank| self.sites[*rank].is_running)
             .collect();
-        self.tell(0, Input::Signal(SIGTERM));
+        self.deliver(0, Input::Signal(SIGTERM));
         self.wait_until("all have ended", |brokers| {
             brokers.sites.iter().all(|site| !site.is_running)
         });

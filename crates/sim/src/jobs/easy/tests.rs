@@ -17,16 +17,16 @@ fn check(
     expect: Result<bool, &str>,
 ) {
     let mut easy = Easy::default();
-    easy.add(NOW, Told::Begin);
+    easy.add(NOW, Change::Begin);
     for (id, cores, end) in runs {
-        easy.add(NOW, Told::Has(JobId(*id), has(*cores, *end)));
+        easy.add(NOW, Change::Has(JobId(*id), has(*cores, *end)));
     }
     for (id, priority, cores, duration) in waits {
         let want = Want {
             cores: *cores,
             duration: *duration,
         };
-        easy.add(NOW, Told::Asked(JobId(*id), *priority, want));
+        easy.add(NOW, Change::Asked(JobId(*id), *priority, want));
     }
     let n = easy.told.len();
     let said = easy.state(n).allows(JobId(starts), NOW);
@@ -78,12 +78,12 @@ fn the_first_job_starts_first_and_others_if_they_do_not_delay_it() {
 fn a_decision_is_held_against_what_was_known_at_its_time() {
     let mut easy = Easy::default();
     let want = |cores, duration| Want { cores, duration };
-    easy.add(90.0, Told::Begin);
-    easy.add(90.0, Told::Has(JobId(1), has(3, 110.0)));
-    easy.add(91.0, Told::Asked(JobId(2), 16, want(4, 5.0)));
-    easy.add(NOW, Told::Asked(JobId(3), 16, want(1, 5.0)));
-    easy.add(NOW, Told::Asked(JobId(4), 16, want(1, 50.0)));
-    easy.add(101.0, Told::Gone(JobId(2)));
+    easy.add(90.0, Change::Begin);
+    easy.add(90.0, Change::Has(JobId(1), has(3, 110.0)));
+    easy.add(91.0, Change::Asked(JobId(2), 16, want(4, 5.0)));
+    easy.add(NOW, Change::Asked(JobId(3), 16, want(1, 5.0)));
+    easy.add(NOW, Change::Asked(JobId(4), 16, want(1, 50.0)));
+    easy.add(101.0, Change::Gone(JobId(2)));
     easy.gives(JobId(3), NOW, has(1, 105.0));
     assert_eq!(easy.n_passed, 1);
     easy.gives(JobId(4), NOW, has(1, 150.0));

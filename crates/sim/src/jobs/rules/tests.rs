@@ -9,7 +9,7 @@ use crate::jobs::terms::{QUEUES, Terms};
 
 /// The antecedent in all of these.
 const FIRST: JobId = JobId(1);
-/// Its life, with a run that ends well.
+/// Life, with a run that ends well.
 const GOOD: &str = "1 submit, 1 validate, 1 depend, 1 priority, 2 alloc, 2 start, 5 finish, \
     5 release, 5 free, 5 clean";
 const BAD: &str = "1 submit, 1 validate, 1 depend, 1 priority, 2 alloc, 2 start, \
@@ -46,7 +46,7 @@ fn log(text: &str) -> Vec<Entry> {
 }
 
 fn life(terms: Terms, text: &str) -> Life {
-    let wish = Wish {
+    let request = JobRequest {
         name: "x".to_owned(),
         task: Task::TooLarge,
         cores: 2,
@@ -56,7 +56,7 @@ fn life(terms: Terms, text: &str) -> Life {
         terms,
     };
     Life {
-        wish,
+        request,
         log: log(text),
     }
 }
@@ -229,7 +229,7 @@ fn jobs_are_taken_and_refused_with_cause() {
     };
     let lives: Lives = [(FIRST, life(Terms::default(), BAD))].into();
     let refused = |queue, text: &str| Refused {
-        wish: life(terms(queue), GOOD).wish,
+        request: life(terms(queue), GOOD).request,
         text: text.to_owned(),
         asked: 10.0,
         answered: 11.0,
@@ -250,7 +250,8 @@ fn jobs_are_taken_and_refused_with_cause() {
         ),
         (debug, "Invalid queue 'debug' specified".to_owned()),
     ];
-    let taken = |site: &Site, queue| may_be_taken(&life(terms(queue), GOOD).wish, 10.0, 11.0, site);
+    let taken =
+        |site: &Site, queue| may_be_taken(&life(terms(queue), GOOD).request, 10.0, 11.0, site);
     assert_eq!(taken(&site, debug), Ok(()));
     for (queue, text) in &texts {
         let refused = [refused(queue, text)];
