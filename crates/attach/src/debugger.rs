@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use command::error::CliError;
 
-/// Is told the job, as its user names it, and the processes of its tasks, by rank. Says whether
-/// tasks that wait for a debugger are to go on.
+/// Receives the job, as its user names it, and the processes of its tasks, by rank. Returns
+/// true if tasks that wait for a debugger are to go on.
 pub type Debugger = fn(&str, Vec<Process>) -> bool;
 
 /// The signal that has stopped tasks go on.
@@ -32,8 +32,8 @@ impl Debugging {
         }
     }
 
-    /// Takes in an event of the job's execution.
-    pub(crate) fn take_event(
+    /// Receives an event of the job's execution.
+    pub(crate) fn receive_event(
         &mut self,
         handle: &mut Handle,
         (id, name): (JobId, &str),

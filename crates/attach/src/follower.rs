@@ -251,13 +251,13 @@ impl Follower {
                 Ok(News::ExecEvent(entry))
             }
             Log::Primary => {
-                self.take_event(flux, handle, &entry)?;
+                self.receive_event(flux, handle, &entry)?;
                 Ok(News::Event(entry))
             }
         }
     }
 
-    fn take_event(
+    fn receive_event(
         &mut self,
         flux: &mut Flux,
         handle: &mut Handle,
@@ -350,7 +350,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Says how the job ended, if that was not well.
+    /// Prints how the job ended, if that was not well.
     pub fn print_end(&self, flux: &mut Flux) -> Result<(), CliError> {
         if let Some(text) = self.status.and_then(WaitStatus::failure_text) {
             flux.out.flush()?;

@@ -19,9 +19,9 @@ use command::flux::Flux;
 enum Progress {
     /// There may be more to read.
     Reading,
-    /// Nothing is read any more, and the tasks have yet to be told.
+    /// Nothing is read any more, and the tasks have yet to be notified.
     Ended,
-    /// The tasks have been told.
+    /// The tasks have been notified.
     Told,
 }
 
@@ -54,7 +54,7 @@ impl Input {
     }
 
     /// Learns from `shell.init` where input goes.
-    pub fn take_event(
+    pub fn receive_event(
         &mut self,
         flux: &mut Flux,
         handle: &mut Handle,

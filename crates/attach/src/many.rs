@@ -19,23 +19,23 @@ use command::streams::Streams;
 /// Messages wanted about jobs.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// Print what their tasks print.
+    /// Print the output of their tasks.
     pub output: bool,
     /// With the job's id and the task's rank in front of every line of it.
     pub label: bool,
-    /// 1 tells how jobs end, 2 every event.
+    /// 1 prints the ends of jobs, 2 every event.
     pub verbose: u8,
     /// The event with which each ends; with `exec.` in front, one of its execution log.
     pub until: String,
 }
 
-/// One job that is followed, and where what it says goes.
+/// One job that is followed, and the destination of its messages.
 struct Followed {
     follower: Follower,
     streams: Streams,
     is_running: bool,
     is_counted: bool,
-    /// The exception that is told if it turns out that no shell ran.
+    /// The exception that is printed if it turns out that no shell ran.
     held: Option<Exception>,
 }
 
@@ -43,14 +43,14 @@ struct Followed {
 struct Waiting {
     id: JobId,
     streams: Streams,
-    /// Its end has been counted.
+    /// The end has been counted.
     is_counted: bool,
 }
 
 /// All jobs: those that are followed and those that wait for their turn.
 pub struct Many {
     wanted: Wanted,
-    /// The line that tells how far the jobs are.
+    /// The line that shows the progress of the jobs.
     pub progress: Option<Progress>,
     waiting: VecDeque<Waiting>,
     followed: BTreeMap<JobId, Followed>,
@@ -60,7 +60,7 @@ pub struct Many {
     worst: u8,
 }
 
-/// An answer, and what it answers.
+/// An answer, and its call.
 pub type Answered = (CallId, Result<wire::Message, Refusal>);
 
 impl Many {
@@ -77,7 +77,7 @@ impl Many {
         }
     }
 
-    /// One more job, and where what it says goes.
+    /// Adds a job, with the destination of its messages.
     pub fn add(&mut self, id: JobId, streams: Streams) {
         let is_counted = false;
         self.waiting.push_back(Waiting {
@@ -103,7 +103,7 @@ impl Many {
         });
     }
 
-    /// A job, or what should have been one, that did not do well.
+    /// Counts a job, or a failed submission, that did not succeed.
     pub fn count_failure(&mut self, code: u8) {
         self.worst = self.worst.max(code);
         if let Some(progress) = &mut self.progress {
@@ -121,7 +121,7 @@ impl Many {
         self.worst
     }
 
-    /// Follows the jobs until each has come to its event, and gives back the largest exit code.
+    /// Follows the jobs until each has come to its event, and returns the largest exit code.
     pub fn follow(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<u8, CliError> {
         loop {
             self.start(flux, handle);
@@ -194,7 +194,7 @@ impl Many {
         let streams = followed.streams.clone();
         let told = streams.with(flux, |flux| {
             let news = followed.follower.take(flux, handle, call, answer)?;
-            self.tell(flux, &mut followed, &news)
+            self.print(flux, &mut followed, &news)
         });
         if let Err(error) = told {
             flux.complain(&error.about(id))?;
@@ -209,8 +209,8 @@ impl Many {
         Ok(())
     }
 
-    /// Says what there is to say of an event.
-    fn tell(
+    /// Prints an event.
+    fn print(
         &mut self,
         flux: &mut Flux,
         followed: &mut Followed,
@@ -232,12 +232,12 @@ impl Many {
             flux.note(format_args!("{id}: {seconds:.3}s: {log}{name} {context}"))?;
         }
         if log.is_empty() {
-            self.tell_state(flux, followed, entry, seconds)?;
+            self.print_state(flux, followed, entry, seconds)?;
         }
         Ok(())
     }
 
-    fn tell_state(
+    fn print_state(
         &mut self,
         flux: &mut Flux,
         followed: &mut Followed,
@@ -267,7 +267,7 @@ impl Many {
                 // The output of a shell tells it by itself, which may be yet to come. The job
                 // ends soon.
                 match self.wanted.output {
-                    false => tell_exception(flux, &exception)?,
+                    false => show_exception(flux, &exception)?,
                     true => drop(followed.held.get_or_insert(exception)),
                 }
             }
@@ -286,7 +286,7 @@ impl Many {
         if let Some(exception) = &followed.held
             && !followed.follower.has_output()
         {
-            let tell = |flux: &mut Flux| tell_exception(flux, exception);
+            let tell = |flux: &mut Flux| show_exception(flux, exception);
             followed.streams.with(flux, tell)?;
         }
         let code = followed.follower.code();
@@ -335,7 +335,7 @@ impl Many {
     }
 }
 
-fn tell_exception(flux: &mut Flux, exception: &Exception) -> Result<(), CliError> {
+fn show_exception(flux: &mut Flux, exception: &Exception) -> Result<(), CliError> {
     let Exception { kind, note, .. } = exception;
     let severity = exception.severity.get();
     flux.out.flush()?;

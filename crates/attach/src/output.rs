@@ -22,7 +22,7 @@ pub struct Form {
     pub keeps_cursor: bool,
     /// Leave out the messages of the shell, except errors.
     pub quiet: bool,
-    /// Say where in the shell a message comes from.
+    /// Print the place in the shell that a message comes from.
     pub verbose: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A line on the terminal that tells how far many jobs are: `--progress`.
+//! A line on the terminal that shows the progress of many jobs: `--progress`.
 //!
 //! It is the last line of the terminal. Everything else scrolls in the region above it, so that
 //! code which prints something need not know of it.

@@ -11,7 +11,7 @@ use proto::job_manager::{Kill, Raise};
 use crate::debugger::{Debugger, Debugging};
 use crate::follower::{Follower, News, Show};
 use crate::input::Input;
-use crate::signals::{Signals, Wish};
+use crate::signals::{SignalAction, Signals};
 use crate::status_line::StatusLine;
 use crate::terminal::{Client, GONE, Mode, News as Keys};
 use command::error::CliError;
@@ -69,7 +69,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Follows `id` until it has ended or the user leaves, and gives back the exit code.
+    /// Follows `id` until it has ended or the user leaves, and returns the exit code.
     pub fn run(
         flux: &mut Flux,
         handle: &mut Handle,
@@ -204,10 +204,10 @@ impl Session {
         let news = self.follower.take(flux, handle, call, answer);
         let news = news.map_err(|error| self.failed(error, refused))?;
         if let (News::ExecEvent(entry), Some(debugging)) = (&news, &mut self.debugging) {
-            debugging.take_event(handle, (self.follower.id, &self.name), entry)?;
+            debugging.receive_event(handle, (self.follower.id, &self.name), entry)?;
         }
         match (news, &mut self.status) {
-            (News::ExecEvent(entry), _) => self.take_exec_event(flux, handle, entry)?,
+            (News::ExecEvent(entry), _) => self.receive_exec_event(flux, handle, entry)?,
             (News::Event(entry), Some(status)) => status.take(flux, &entry)?,
             _ => {}
         }
@@ -218,7 +218,7 @@ impl Session {
     }
 
     /// Learns where input goes, and asks for the terminal of task 0 if it has one for us.
-    fn take_exec_event(
+    fn receive_exec_event(
         &mut self,
         flux: &mut Flux,
         handle: &mut Handle,
@@ -246,7 +246,7 @@ impl Session {
             return Ok(());
         }
         match &mut self.input {
-            Some(input) => input.take_event(flux, handle, &entry),
+            Some(input) => input.receive_event(flux, handle, &entry),
             None => Ok(()),
         }
     }
@@ -258,7 +258,7 @@ impl Session {
         };
         terminal.client.let_go(handle);
         match &mut self.input {
-            Some(input) => input.take_event(flux, handle, &terminal.named_by),
+            Some(input) => input.receive_event(flux, handle, &terminal.named_by),
             None => Ok(()),
         }
     }
@@ -317,11 +317,11 @@ impl Session {
         };
         match signals.next() {
             None => {}
-            Some(Wish::Warn) => {
+            Some(SignalAction::Warn) => {
                 let text = "one more ctrl-C within 2s to cancel or ctrl-Z to detach";
                 flux.note(format_args!("flux-job: {text}"))?;
             }
-            Some(Wish::Cancel) => {
+            Some(SignalAction::Cancel) => {
                 let cancel = Raise {
                     id,
                     severity: 0,
@@ -331,25 +331,25 @@ impl Session {
                 };
                 handle.notify(Call::new(&cancel));
             }
-            Some(Wish::Detach) => {
+            Some(SignalAction::Detach) => {
                 flux.note("flux-job: detaching...")?;
                 return Ok(Some(0));
             }
-            Some(Wish::Stop) => match &self.terminal {
+            Some(SignalAction::Stop) => match &self.terminal {
                 Some(terminal) => terminal.client.suspend(handle, || signals.stop()),
                 None => signals.stop(),
             },
-            Some(Wish::Resize) => {
+            Some(SignalAction::Resize) => {
                 if let Some(terminal) = &self.terminal {
                     terminal.client.resize(handle);
                 }
             }
             // The job runs on: another client may attach to it.
-            Some(Wish::Forward(SIGHUP)) if has_terminal => return Ok(Some(FAILED)),
-            Some(Wish::Quit(signum)) => {
+            Some(SignalAction::Forward(SIGHUP)) if has_terminal => return Ok(Some(FAILED)),
+            Some(SignalAction::Quit(signum)) => {
                 return Ok(Some(u8::try_from(128 + signum).unwrap_or(FAILED)));
             }
-            Some(Wish::Forward(signum)) => {
+            Some(SignalAction::Forward(signum)) => {
                 let signum = i64::from(signum);
                 handle.notify(Call::new(&Kill { id, signum }));
             }

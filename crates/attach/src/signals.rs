@@ -24,8 +24,8 @@ const FORWARDED: [Signal; 5] = [
 
 /// Action requested by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// The first ^C: say what the next key would do.
+pub enum SignalAction {
+    /// The first ^C: print the effect of the next one.
     Warn,
     /// The second ^C: end the job.
     Cancel,
@@ -82,10 +82,10 @@ impl Signals {
     }
 
     /// The next signal's meaning, if there is one.
-    pub fn next(&mut self) -> Option<Wish> {
+    pub fn next(&mut self) -> Option<SignalAction> {
         let info = self.descriptor.read_signal().ok()??;
         let signal = Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()?;
-        Some(self.keys.wish(signal, Instant::now()))
+        Some(self.keys.action(signal, Instant::now()))
     }
 
     /// Stops the process until it is continued.
@@ -145,21 +145,21 @@ impl AsFd for Interrupts {
 }
 
 impl Keys {
-    fn wish(&mut self, signal: Signal, now: Instant) -> Wish {
+    fn action(&mut self, signal: Signal, now: Instant) -> SignalAction {
         let is_second = self
             .interrupted
             .is_some_and(|first| now.duration_since(first) <= SECOND_KEY);
         match (signal, is_second) {
             (Signal::SIGINT, false) => {
                 self.interrupted = Some(now);
-                Wish::Warn
+                SignalAction::Warn
             }
-            (Signal::SIGINT, true) => Wish::Cancel,
-            (Signal::SIGTSTP, true) => Wish::Detach,
-            (Signal::SIGTSTP, false) => Wish::Stop,
-            (Signal::SIGWINCH, _) => Wish::Resize,
-            (Signal::SIGQUIT, _) => Wish::Quit(signal as i32),
-            (other, _) => Wish::Forward(other as i32),
+            (Signal::SIGINT, true) => SignalAction::Cancel,
+            (Signal::SIGTSTP, true) => SignalAction::Detach,
+            (Signal::SIGTSTP, false) => SignalAction::Stop,
+            (Signal::SIGWINCH, _) => SignalAction::Resize,
+            (Signal::SIGQUIT, _) => SignalAction::Quit(signal as i32),
+            (other, _) => SignalAction::Forward(other as i32),
         }
     }
 }
@@ -171,21 +171,21 @@ mod tests {
     #[test]
     fn two_keys_in_a_row_mean_more_than_one() {
         let start = Instant::now();
-        let check = |keys: &[(Signal, u64)], expect: Wish| {
+        let check = |keys: &[(Signal, u64)], expect: SignalAction| {
             let mut state = Keys::default();
-            let wishes = keys
-                .iter()
-                .map(|(signal, second)| state.wish(*signal, start + Duration::from_secs(*second)));
-            assert_eq!(wishes.last(), Some(expect), "{keys:?}");
+            let actions = keys.iter().map(|(signal, second)| {
+                state.action(*signal, start + Duration::from_secs(*second))
+            });
+            assert_eq!(actions.last(), Some(expect), "{keys:?}");
         };
         let (int, stop) = (Signal::SIGINT, Signal::SIGTSTP);
-        check(&[(int, 0)], Wish::Warn);
-        check(&[(int, 0), (int, 1)], Wish::Cancel);
-        check(&[(int, 0), (int, 3)], Wish::Warn);
-        check(&[(int, 0), (stop, 1)], Wish::Detach);
-        check(&[(stop, 0)], Wish::Stop);
-        check(&[(Signal::SIGUSR1, 0)], Wish::Forward(10));
-        check(&[(Signal::SIGWINCH, 0)], Wish::Resize);
-        check(&[(Signal::SIGQUIT, 0)], Wish::Quit(3));
+        check(&[(int, 0)], SignalAction::Warn);
+        check(&[(int, 0), (int, 1)], SignalAction::Cancel);
+        check(&[(int, 0), (int, 3)], SignalAction::Warn);
+        check(&[(int, 0), (stop, 1)], SignalAction::Detach);
+        check(&[(stop, 0)], SignalAction::Stop);
+        check(&[(Signal::SIGUSR1, 0)], SignalAction::Forward(10));
+        check(&[(Signal::SIGWINCH, 0)], SignalAction::Resize);
+        check(&[(Signal::SIGQUIT, 0)], SignalAction::Quit(3));
     }
 }

@@ -1,7 +1,7 @@
 //! Status of a pending job, shown on the last line of the terminal until its tasks run.
 //!
-//! Code that prints something else hides it first. Without a terminal, who asks for it is
-//! told each change in a line of its own.
+//! Code that prints something else hides it first. Without a terminal, each change is
+//! printed in a line of its own, if requested.
 
 use std::time::{Duration, Instant};
 
@@ -94,7 +94,7 @@ impl StatusLine {
         Ok(())
     }
 
-    /// Draws it before a wait, if there is something to tell.
+    /// Draws it before a wait, if there is something to show.
     pub fn show(&mut self, flux: &mut Flux) -> Result<(), CliError> {
         self.is_visible &= self.wait.is_some();
         match self.is_visible {

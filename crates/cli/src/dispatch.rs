@@ -107,7 +107,7 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name)
 }
 
-/// Says that there is no such command, and which ones the user may have meant.
+/// Error: there is no such command; names similar commands.
 fn unknown(flux: &mut Flux, name: &str) -> Result<CliError, CliError> {
     let text = format!("`{name}' is not a flux command.  See 'flux --help'");
     flux.complain(&CliError::new(text))?;

@@ -37,7 +37,7 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 pub struct External {
     /// The program, or the script.
     pub path: PathBuf,
-    /// It is a script in Python, whose first line is not asked.
+    /// True if the command is a script in Python, whose first line is not asked.
     is_python: bool,
 }
 

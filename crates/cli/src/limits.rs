@@ -31,7 +31,7 @@ pub const OUTPUT_CREDIT_BYTES: u64 = 256 * 1024;
 /// Jobs that one response of a listing may hold.
 pub const LISTED_CHUNK_JOBS: u32 = 256;
 
-/// Instances that run as jobs of which `flux jobs` asks N at once, unless told otherwise.
+/// Instances that run as jobs of which `flux jobs` asks N at once, by default.
 pub const INSTANCES_ASKED_AT_ONCE: usize = 8;
 /// The most that may be asked for.
 pub const INSTANCES_ASKED_AT_ONCE_MAX: i64 = 256;
@@ -60,7 +60,7 @@ pub const SWEEP_WINDOW_ROWS: i64 = 65_536;
 /// Bytes of one line with a jobspec: the maximum of job-ingest, and the submitter.
 pub const JOBSPEC_LINE_BYTES_MAX: u64 = 17 * 1024 * 1024;
 
-/// Places at which `flux lint` finds something; further ones are not told of.
+/// Places at which `flux lint` finds something; further ones are not reported.
 pub const LINT_FINDINGS_MAX: usize = 4096;
 
 /// Modules and programs that `flux lint` keeps data of, for each rule; further ones are ignored,
@@ -106,8 +106,8 @@ pub const BULK_INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// EAGAIN.
 pub const FORWARDED_REQUESTS_MAX: usize = 65_536;
 
-/// Services that are told when a client of a proxy leaves.
-pub const FORWARDED_ARMED_MAX: usize = 4096;
+/// Services that are notified when a client of a proxy leaves.
+pub const FORWARDED_NOTICES_MAX: usize = 4096;
 
 /// Clients of a proxy. The next one is refused.
 pub const FORWARDED_CLIENTS_MAX: usize = 4096;

@@ -88,7 +88,7 @@ fn counter(handle: &mut Handle) -> Done {
     Ok(())
 }
 
-/// An event tells of a version; the look that follows waits for it, or does not.
+/// An event names a version; the look that follows waits for it, or does not.
 fn look_when_told(handle: &mut Handle, waits: bool) -> Done {
     put(handle, "bad.data", "here")?;
     let version = handle.kvs_get_version(PRIMARY)?;

@@ -2,7 +2,8 @@
 //! the one before, and so has each of a publisher's own: a subscriber sees by the numbers which
 //! events it has missed, while it was not connected, say, and asks for them.
 //!
-//! `notice hear N` hears N notices; `notice publish FIRST LAST` publishes those of these numbers.
+//! `notice hear N` receives N notices; `notice publish FIRST LAST` publishes those of these
+//! numbers.
 
 use std::error::Error;
 

@@ -1,8 +1,8 @@
-//! Data in the KVS, and an event that tells where: the event names the version in which the data is,
-//! and who hears it waits for that version before it looks. Without that it might look too early: on
-//! another rank, the event can be there before the data.
+//! Data in the KVS, and an event with the version in which the data is: a receiver waits for that
+//! version before it looks. Without that it might look too early: on another rank, the event can be
+//! there before the data.
 //!
-//! `told_version hear N` looks up N keys that it is told of; `told_version tell KEY VALUE` tells of
+//! `told_version hear N` looks up N keys that events name; `told_version tell KEY VALUE` publishes
 //! one.
 
 use std::error::Error;
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Commits, and then tells which version has it.
+/// Commits, and then publishes the version.
 fn tell(handle: &mut Handle, key: &str, value: &str) -> Result<(), Box<dyn Error>> {
     let value = value.to_owned();
     handle.rpc(&Commit::new(PRIMARY).put(key, value))?;
@@ -36,7 +36,7 @@ fn tell(handle: &mut Handle, key: &str, value: &str) -> Result<(), Box<dyn Error
     Ok(())
 }
 
-/// Waits for the version that it is told of, and looks.
+/// Waits for the version in the event, and looks.
 fn hear(handle: &mut Handle, n: usize) -> Result<(), Box<dyn Error>> {
     handle.subscribe(READY)?;
     println!("listening");

@@ -142,7 +142,7 @@ impl<M> Call<M> {
 
     /// As a stream: it is sent again when its module dies and is restarted, if it is
     /// idempotent and its delivery is `Wait`. The answers then begin again;
-    /// [`crate::Handle::repeats`] tells that they did.
+    /// [`crate::Handle::repeats`] counts that.
     pub fn repeating(mut self) -> Call<M> {
         self.repeating = true;
         self

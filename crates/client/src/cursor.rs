@@ -14,7 +14,7 @@ pub struct Cursor {
 
 impl Cursor {
     /// Moves to the next entry, which has come after the stream began again `repeats` times;
-    /// says whether it was not there before.
+    /// returns true if it was not there before.
     pub fn is_new(&mut self, repeats: u32) -> bool {
         if repeats != self.repeats {
             self.repeats = repeats;

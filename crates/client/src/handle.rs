@@ -113,8 +113,8 @@ impl Handle {
         self.wait(pending)
     }
 
-    /// Calls `topic` with a JSON object and gives back the object of the answer; `{}` when
-    /// it has none.
+    /// Calls `topic` with a JSON object and returns the object of the answer; `{}` when it
+    /// has none.
     pub fn rpc_json(
         &mut self,
         topic: &str,
@@ -233,7 +233,8 @@ impl Handle {
         self.notify(Call::new(&cancel).topic(topic));
     }
 
-    /// Stops waiting for a call; later answers are thrown away. The service is not told.
+    /// Stops waiting for a call; later answers are thrown away. The service is not
+    /// notified.
     pub fn forget(&mut self, id: CallId) {
         self.stop_waiting(id);
         self.inbox.forget(id);
@@ -267,8 +268,8 @@ impl Handle {
         self.lost.map_or(Ok(()), |errno| Err(lost_refusal(errno)))
     }
 
-    /// Adds a line to the broker's log, in the form of protocol/03 section 7. Nothing
-    /// tells whether it got there.
+    /// Adds a line to the broker's log, in the form of protocol/03 section 7. There is no
+    /// confirmation of its arrival.
     pub fn append_log(&mut self, line: Bytes) {
         self.notify(Call::new(&proto::log::Append(proto::Raw(line))));
     }

@@ -39,8 +39,8 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Takes in the answer of a call. One success too many for the memory that we give
-    /// it is refused: false, and the call is to end with ENOBUFS.
+    /// Stores the answer of a call. One success too many for the memory that we give it
+    /// is refused: false, and the call is to end with ENOBUFS.
     pub(crate) fn put_answer(&mut self, id: CallId, answer: Result<Message, Refusal>) -> bool {
         if answer.is_ok() && self.bytes >= INBOX_BYTES_MAX {
             return false;
@@ -56,7 +56,7 @@ impl Inbox {
         self.answers.entry(id).or_default().push_back(at);
     }
 
-    /// Takes in an event, or counts it as lost.
+    /// Stores an event, or counts it as lost.
     pub(crate) fn put_event(&mut self, event: Message) {
         if self.bytes >= INBOX_BYTES_MAX {
             self.events_lost += 1;
@@ -66,7 +66,7 @@ impl Inbox {
         self.events.push_back(at);
     }
 
-    /// Takes in a request to a service of ours, or gives it back to be refused.
+    /// Stores a request to a service of ours, or returns it to be refused.
     pub(crate) fn put_request(&mut self, request: Message) -> Option<Message> {
         if self.bytes >= INBOX_BYTES_MAX {
             return Some(request);
@@ -76,7 +76,7 @@ impl Inbox {
         None
     }
 
-    /// Whether there is nothing to take.
+    /// True if there is nothing to take.
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.events_lost == 0
     }

@@ -113,8 +113,10 @@ impl OpenError {
 
     fn advice(&self) -> &'static str {
         match self.errno {
-            Errno::EPERM => "this instance belongs to another user, who has not allowed you to \
-                connect",
+            Errno::EPERM => {
+                "this instance belongs to another user, who has not allowed you to \
+                connect"
+            }
             Errno::ENOENT | Errno::ECONNREFUSED => {
                 "no instance is running there: start one with 'flux start', or set FLUX_URI"
             }
@@ -215,7 +217,7 @@ fn connect_with_retries(path: &str, retries: u32) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
-/// Reads the one byte that says whether we are let in.
+/// Reads the one byte that is the answer of the broker: accepted or refused.
 fn greet(mut socket: UnixStream) -> Result<Link, Errno> {
     let mut byte = [0];
     socket

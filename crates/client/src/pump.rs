@@ -47,7 +47,7 @@ impl Handle {
     }
 
     /// Waits in poll(2) until there is something to do, and does the socket's part of it.
-    /// Gives back the place of the first ready descriptor of `watch`.
+    /// Returns the place of the first ready descriptor of `watch`.
     pub(crate) fn pump(
         &mut self,
         watch: &[BorrowedFd<'_>],
@@ -127,7 +127,7 @@ impl Handle {
         let read = self.link.read(|message| messages.push(message));
         for message in messages {
             match message.kind {
-                Kind::Response { errnum, .. } => self.take_response(message, errnum),
+                Kind::Response { errnum, .. } => self.receive_response(message, errnum),
                 Kind::Event { .. } => self.inbox.put_event(message),
                 Kind::Request { .. } => {
                     if let Some(request) = self.inbox.put_request(message) {
@@ -140,7 +140,7 @@ impl Handle {
         self.note_loss(read);
     }
 
-    fn take_response(&mut self, response: Message, errnum: u32) {
+    fn receive_response(&mut self, response: Message, errnum: u32) {
         let id = CallId(response.matchtag());
         if !self.waiting.contains_key(&id) {
             return;

@@ -19,17 +19,17 @@ impl Handle {
         self.pump(&[], deadline).map(drop)
     }
 
-    /// Whether answers of this call may still come.
+    /// True if responses to this call may still come.
     pub fn is_waiting(&self, id: CallId) -> bool {
         self.waiting.contains_key(&id)
     }
 
-    /// Whether bytes wait for room in the socket; ask for it to be writable then.
+    /// True if bytes wait for room in the socket; ask for it to be writable then.
     pub fn wants_to_write(&self) -> bool {
         self.link.backlog() > 0
     }
 
-    /// Whether anything has arrived and not been taken.
+    /// True if anything has arrived and not been taken.
     pub fn has_arrivals(&self) -> bool {
         !self.inbox.is_empty()
     }
@@ -44,7 +44,7 @@ impl Handle {
         None
     }
 
-    /// What has arrived first, of all calls, events and requests. An error is the loss of
+    /// Takes the first arrival of all calls, events and requests. An error is the loss of
     /// events.
     pub fn take_first(&mut self) -> Option<Result<Arrival, Refusal>> {
         loop {

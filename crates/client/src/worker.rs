@@ -64,7 +64,7 @@ impl Worker {
         taken
     }
 
-    /// Says that we are still at work on a task: to be said within its lease.
+    /// Reports that we are still at work on a task: to be sent within its lease.
     ///
     /// # Errors
     /// EEXIST when another worker has it; the task need not be finished then.

@@ -9,7 +9,8 @@ use crate::complaint::Complaint;
 use crate::error::CliError;
 use crate::flux::Flux;
 
-/// The two families of commands, which users and scripts tell apart by how they fail.
+/// The two families of commands, which users and scripts distinguish by the way in which
+/// they fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// `flux-NAME: TEXT`; a mistake on the command line ends with 1; long options may
@@ -140,7 +141,7 @@ impl Entry {
         (self.parse_and_run)(matches, flux)
     }
 
-    /// Parses `args`. A mistake is told in the style's words.
+    /// Parses `args`. A mistake is reported in the style's words.
     pub fn matches(&self, args: Vec<OsString>, flux: &mut Flux) -> Result<ArgMatches, CliError> {
         let name = OsString::from(self.program());
         let words = std::iter::once(name).chain(args);

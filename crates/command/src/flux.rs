@@ -53,7 +53,7 @@ pub struct Io {
 }
 
 impl Io {
-    /// Those of the process.
+    /// The standard streams of the process.
     pub fn standard() -> Io {
         let stdout = io::stdout();
         let out_is_tty = stdout.is_terminal();
@@ -131,13 +131,13 @@ impl Flux {
         }
     }
 
-    /// Says which command runs.
+    /// Sets the command that runs.
     pub fn set_command(&mut self, program: String, style: Style) {
         self.program = program;
         self.style = style;
     }
 
-    /// Says which words follow the command's name.
+    /// Sets the words that follow the command's name.
     pub fn set_args(&mut self, args: Vec<OsString>) {
         self.args = args;
     }

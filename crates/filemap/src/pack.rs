@@ -23,9 +23,9 @@ pub struct Packing {
 
 /// A part of a file that is to become a blob.
 pub struct Chunk<'a> {
-    /// Its first byte.
+    /// First byte.
     pub offset: u64,
-    /// Its bytes.
+    /// Bytes.
     pub bytes: &'a [u8],
 }
 
@@ -41,7 +41,7 @@ pub enum PackError {
     /// The target of a link is not UTF-8.
     #[error("{0}: link target is not UTF-8")]
     NotText(String),
-    /// It has fewer bytes than it had.
+    /// The file has fewer bytes than before.
     #[error("{0}: file changed while it was read")]
     Changed(String),
     /// Too many blobs.

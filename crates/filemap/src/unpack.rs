@@ -72,7 +72,7 @@ impl From<rustix::io::Errno> for Why {
 }
 
 impl Target {
-    /// The directory `path`. `overwrites` says whether files that exist are replaced.
+    /// The directory `path`. `overwrites` allows existing files to be replaced.
     pub fn open(path: &Path, overwrites: bool) -> io::Result<Target> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = fs::open(path, flags, Mode::empty())?;

@@ -12,9 +12,9 @@ use crate::limits::DEPTH_MAX;
 pub struct Found {
     /// Path of the file.
     pub path: PathBuf,
-    /// Its path in the archive.
+    /// Path in the archive.
     pub name: String,
-    /// Its own, not those of the file that a link points to.
+    /// Metadata of the entry itself, not of the file that a link points to.
     pub metadata: Metadata,
 }
 

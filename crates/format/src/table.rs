@@ -70,7 +70,7 @@ impl<'f, F> Table<'f, F> {
         }
     }
 
-    /// Adds a row, whose values `get` tells by field.
+    /// Adds a row, whose values `get` returns by field.
     pub fn push<'v>(&mut self, get: impl Fn(&F) -> Value<'v>) {
         let mut cells = Vec::with_capacity(self.format.columns.len());
         for (column, seen) in self.format.columns.iter().zip(&mut self.columns) {

@@ -394,10 +394,7 @@ mod tests {
         check("a: 1\na: 2", "line 3: duplicate key a");
         check("a: 1\n  b: 2", "line 2: unexpected indentation");
         check("a:\n  b: 1\n c: 2", "line 3: unexpected indentation");
-        check(
-            "a: \"x",
-            "line 1: quoted text must end on the same line",
-        );
+        check("a: \"x", "line 1: quoted text must end on the same line");
         check("a: [x", "line 1: expected ']' on the same line");
         check(
             "a: 1\nb",

@@ -23,7 +23,7 @@ pub use validator::{Feasibility, Validator, Verdict};
 /// A plugin, as the lists of the commands show it.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
-    /// Its name in the configuration.
+    /// Name in the configuration.
     pub name: &'static str,
     /// Purpose, in one line.
     pub about: &'static str,

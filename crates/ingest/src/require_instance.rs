@@ -19,7 +19,7 @@ const CORES_PER_NODE: u64 = 16;
 pub(crate) enum RequireInstance {
     /// Every job.
     All,
-    /// Those of this size.
+    /// Jobs of this size.
     From {
         /// Nodes, if they count.
         nodes: Option<u64>,

@@ -140,7 +140,7 @@ fn check_jobspec(jobspec: &Jobspec, any_version: bool) -> Result<(), Refusal> {
     checked.map_err(|invalid| Refusal::new(Errno::EPERM, invalid.0))
 }
 
-/// Without a scheduler nobody can tell, and the job may come in.
+/// Without a scheduler this is unknown, and the job may come in.
 fn pass_on(said: Feasibility) -> Result<(), Refusal> {
     match said {
         Err(refusal) if refusal.errno == Errno::ENOSYS => Ok(()),

@@ -9,7 +9,7 @@ use crate::parts::Part;
 /// One job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// Its id.
+    /// Id.
     pub id: u64,
     /// User id of its submitter.
     pub userid: u32,
@@ -47,7 +47,7 @@ pub struct Extra {
     pub annotations: Option<Box<str>>,
     /// Outstanding dependencies, once it has ever had any.
     pub dependencies: Option<Vec<Box<str>>>,
-    /// Its jobspec as JSON, until it is inactive.
+    /// Jobspec as JSON, until it is inactive.
     pub jobspec: Option<Rc<str>>,
 }
 
@@ -154,33 +154,33 @@ impl Job {
         }
     }
 
-    /// Its request.
+    /// Request.
     pub fn asked(&self) -> Asked<'_> {
         let asked = self.asked.as_deref().and_then(Asked::decode);
         asked.unwrap_or_default()
     }
 
-    /// Its name.
+    /// Name.
     pub fn name(&self) -> Option<&str> {
         Asked::name_and_queue(self.asked.as_deref()?).0
     }
 
-    /// Its queue.
+    /// Queue.
     pub fn queue(&self) -> Option<&str> {
         Asked::name_and_queue(self.asked.as_deref()?).1
     }
 
-    /// Its allocation.
+    /// Allocation.
     pub fn given(&self) -> Option<Given<'_>> {
         self.given.as_deref().and_then(Given::decode)
     }
 
-    /// Its worst exception.
+    /// Worst exception.
     pub fn raised(&self) -> Option<Raised<'_>> {
         self.raised.as_deref().and_then(Raised::decode)
     }
 
-    /// Its annotations as JSON.
+    /// Annotations as JSON.
     pub fn annotations(&self) -> Option<&str> {
         self.extra.as_ref()?.annotations.as_deref()
     }

@@ -23,7 +23,7 @@ pub struct Certificate {
 /// Error of loading a certificate; begins with its path.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("Error loading certificate: {path}: {}", strerror(.error))]
     Io {
         /// The file.
@@ -37,7 +37,7 @@ pub enum LoadError {
         /// The file.
         path: String,
     },
-    /// It is no certificate.
+    /// The file is no certificate.
     #[error("Error loading certificate: {path}: {why}")]
     Format {
         /// The file.

@@ -30,7 +30,7 @@ pub struct Launcher {
 struct Broker {
     child: Option<ChildId>,
     pid: Option<i32>,
-    /// Its last exit status.
+    /// Last exit status.
     ended: Option<i32>,
     waiting: Option<Reply<Wait>>,
 }
@@ -67,7 +67,7 @@ impl Launcher {
 
     fn run(&mut self, cx: &mut Cx<Launcher>, rank: u32) {
         if self.plan.verbose {
-            say_line(cx, self.plan.shown(rank));
+            print_line(cx, self.plan.shown(rank));
         }
         let child = cx.spawn(self.plan.spawn(rank));
         if let Some(broker) = self.brokers.get_mut(rank as usize) {
@@ -98,17 +98,17 @@ impl Launcher {
                 }
                 Effect::Abort { task, message } => {
                     let message = message.map_or(String::new(), |text| format!(": {text}"));
-                    say(cx, &format!("{task}: PMI_Abort(){message}"));
+                    print(cx, &format!("{task}: PMI_Abort(){message}"));
                     self.kill_all(cx);
                 }
                 // The brokers have one server, which exchanges nothing.
                 Effect::Exchange(_) => {}
                 Effect::Version2 { task } if task > 0 => {}
-                Effect::Version2 { .. } => say(cx, pmi::VERSION_2),
+                Effect::Version2 { .. } => print(cx, pmi::VERSION_2),
                 Effect::Malformed { task, line } => {
-                    say(cx, &format!("protocol error by task {task}: {line}"));
+                    print(cx, &format!("protocol error by task {task}: {line}"));
                 }
-                Effect::Warn(text) => say(cx, &text),
+                Effect::Warn(text) => print(cx, &text),
             }
         }
     }
@@ -138,9 +138,9 @@ impl Launcher {
         }
         if code > 128 && status & 0x7f != 0 {
             let signal = signal_description(status & 0x7f);
-            say(cx, &format!("{rank} (pid {pid}) {signal}"));
+            print(cx, &format!("{rank} (pid {pid}) {signal}"));
         } else if code != 0 {
-            say(cx, &format!("{rank} (pid {pid}) exited with rc={code}"));
+            print(cx, &format!("{rank} (pid {pid}) exited with rc={code}"));
         }
         let leads = rank == 0 || self.plan.exit_mode == ExitMode::Any;
         if leads {
@@ -161,17 +161,17 @@ impl Launcher {
         if let Some(timeout) = self.plan.exit_timeout {
             cx.timer(timeout, |launcher: &mut Launcher, cx| {
                 let killed = launcher.kill_all(cx).join(",");
-                say(cx, &format!("Exit timeout: killed rank {killed}"));
+                print(cx, &format!("Exit timeout: killed rank {killed}"));
             });
         }
     }
 }
 
-fn say(cx: &mut Cx<Launcher>, text: &str) {
-    say_line(cx, format!("flux-start: {text}"));
+fn print(cx: &mut Cx<Launcher>, text: &str) {
+    print_line(cx, format!("flux-start: {text}"));
 }
 
-fn say_line(cx: &mut Cx<Launcher>, line: String) {
+fn print_line(cx: &mut Cx<Launcher>, line: String) {
     let to = Sink::Stderr;
     cx.output(Output::Log { to, line });
 }
@@ -253,7 +253,7 @@ impl Host for Launcher {
         match event {
             ChildEvent::Started { pid } => self.brokers[rank].pid = Some(pid),
             ChildEvent::Failed { errno } => {
-                say(cx, &format!("{rank}: {}: {errno}", self.plan.broker[0]));
+                print(cx, &format!("{rank}: {}: {errno}", self.plan.broker[0]));
                 self.exited(cx, rank, 127 << 8);
             }
             ChildEvent::Channel { data, eof, .. } => {

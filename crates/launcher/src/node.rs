@@ -45,7 +45,7 @@ impl LauncherNode {
         self.actor = Some(actor);
     }
 
-    fn take_in(&mut self, now: Now, input: Input) {
+    fn receive(&mut self, now: Now, input: Input) {
         let Some(actor) = &mut self.actor else {
             return;
         };
@@ -110,7 +110,7 @@ impl Node for LauncherNode {
         if let Some(actor) = &mut self.actor {
             actor.begin(now, &input);
         }
-        self.take_in(now, input);
+        self.receive(now, input);
         self.pump();
     }
 

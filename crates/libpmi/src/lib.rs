@@ -46,7 +46,7 @@ pub unsafe extern "C" fn PMI_Initialized(initialized: *mut c_int) -> c_int {
     }
 }
 
-/// Says goodbye to it.
+/// Sends goodbye to it.
 #[unsafe(no_mangle)]
 pub extern "C" fn PMI_Finalize() -> c_int {
     PROCESS.finalize()
@@ -195,7 +195,7 @@ pub unsafe extern "C" fn PMI_Get_clique_size(size: *mut c_int) -> c_int {
     })
 }
 
-/// Those processes.
+/// The ranks of these processes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PMI_Get_clique_ranks(ranks: *mut c_int, length: c_int) -> c_int {
     PROCESS.call(|process| {

@@ -57,7 +57,7 @@ pub unsafe extern "C" fn PMI2_Init(
     })
 }
 
-/// Says goodbye to it.
+/// Sends goodbye to it.
 #[unsafe(no_mangle)]
 pub extern "C" fn PMI2_Finalize() -> c_int {
     PROCESS.finalize()

@@ -10,7 +10,7 @@ use crate::client::Error;
 use crate::process::Process;
 use crate::result::{FAIL, INIT, INVALID_ARG, INVALID_KEY, INVALID_LENGTH, INVALID_VAL, SUCCESS};
 
-/// A code that says why not.
+/// A code of the error.
 pub type Code = c_int;
 
 /// The process that a program is, once it has begun: one for all its threads.
@@ -55,7 +55,7 @@ impl TheProcess {
         self.with(|place| action(place.as_mut().ok_or(INIT)?))
     }
 
-    /// Says goodbye.
+    /// Sends goodbye.
     pub fn finalize(&self) -> Code {
         self.with(|place| {
             let process = place.take().ok_or(INIT)?;

@@ -43,7 +43,7 @@ impl Error {
 /// Place of a process in its program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
-    /// Its number, from 0.
+    /// Number, from 0.
     pub rank: u32,
     /// Number of processes.
     pub size: u32,
@@ -65,7 +65,7 @@ pub struct Options {
     pub has_config: bool,
     /// Readable when the waiting is to end: a signalfd.
     pub interrupt: Option<OwnedFd>,
-    /// Is told of each step.
+    /// Called for each step.
     pub trace: Option<Trace>,
 }
 
@@ -131,7 +131,7 @@ pub fn begin(mut options: Options) -> Result<Begun, Error> {
         let Some(name) = METHODS.iter().find(|known| **known == name) else {
             return Err(Error::Unknown(name.to_owned()));
         };
-        say(
+        log(
             &mut options.trace,
             &format!("flux-pmi-client: trying '{name}'"),
         );
@@ -141,14 +141,14 @@ pub fn begin(mut options: Options) -> Result<Begun, Error> {
         };
         match opened {
             Ok(None) => {
-                say(&mut options.trace, &format!("{name}: selected"));
+                log(&mut options.trace, &format!("{name}: selected"));
                 return Ok(Begun::Config);
             }
             Ok(Some((info, method))) => {
                 return Ok(Begun::Client(selected(name, info, method, options)));
             }
             Err(Error::NotHere(why)) => {
-                say(&mut options.trace, &format!("{name}: {why}"));
+                log(&mut options.trace, &format!("{name}: {why}"));
                 last = Error::NotHere(why);
             }
             Err(error) => return Err(error),
@@ -204,9 +204,9 @@ fn selected(name: &'static str, info: Info, method: Box<dyn Method>, options: Op
         size,
         name: program,
     } = &info;
-    say(&mut trace, &format!("{name}: selected"));
+    log(&mut trace, &format!("{name}: selected"));
     let text = format!("{name}: initialize: rank={rank} size={size} name={program}: success");
-    say(&mut trace, &text);
+    log(&mut trace, &text);
     Client {
         name,
         info,
@@ -215,7 +215,7 @@ fn selected(name: &'static str, info: Info, method: Box<dyn Method>, options: Op
     }
 }
 
-fn say(trace: &mut Option<Trace>, text: &str) {
+fn log(trace: &mut Option<Trace>, text: &str) {
     if let Some(trace) = trace {
         trace(text);
     }
@@ -256,7 +256,7 @@ impl Client {
         self.traced("barrier", result)
     }
 
-    /// Says goodbye.
+    /// Sends goodbye.
     pub fn finalize(mut self) -> Result<(), Error> {
         let result = self.method.finalize();
         self.traced("finalize", result)
@@ -282,7 +282,7 @@ impl Client {
             Err(error) => error.to_string(),
         };
         let text = format!("{}: {what}: {outcome}", self.name);
-        say(&mut self.trace, &text);
+        log(&mut self.trace, &text);
         result
     }
 }

@@ -31,7 +31,7 @@ fn load(path: Option<&str>, name: &str) -> Result<Library, Error> {
     Ok(library)
 }
 
-/// Its symbols are for all: Slurm's loads plugins that want those of the library itself.
+/// The symbols are for all: Slurm's loads plugins that want those of the library itself.
 fn open(path: &str) -> Result<Library, libloading::Error> {
     // SAFETY: its initialisers are those of the library that the site or the user named;
     // every PMI program runs them.

@@ -137,7 +137,7 @@ impl Process {
         self.simple.barrier()
     }
 
-    /// Says goodbye.
+    /// Sends goodbye.
     pub fn finalize(mut self) -> Result<(), Error> {
         self.simple.finalize()
     }

@@ -1,6 +1,6 @@
 //! Result codes of PMI (RFC 13): on the wire and of the functions of the C interfaces.
 
-/// It was done.
+/// The operation was done.
 pub const SUCCESS: i32 = 0;
 /// Everything that has no code of its own.
 pub const FAIL: i32 = -1;

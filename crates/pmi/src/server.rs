@@ -42,15 +42,16 @@ struct Fresh {
 struct Client {
     /// An unfinished line.
     buffer: Vec<u8>,
-    /// It is within `mcmd=spawn` ... `endcmd`.
+    /// The client is within `mcmd=spawn` ... `endcmd`.
     spawning: bool,
     begun: bool,
     finalized: bool,
     closed: bool,
     in_barrier: bool,
-    /// It has ended the program: nobody else is to notice before its launcher does.
+    /// The client has ended the program: nobody else is to notice before its launcher
+    /// does.
     has_aborted: bool,
-    /// It was started again: the others are past their barriers.
+    /// The client was started again: the others are past their barriers.
     is_late: bool,
 }
 
@@ -156,12 +157,12 @@ impl Server {
             }
         }
         if self.is_broken {
-            self.tell_broken(&mut effects);
+            self.report_broken(&mut effects);
         }
         effects
     }
 
-    /// No barrier can be complete any more. Other servers are told at the next one.
+    /// No barrier can be complete any more. Other servers are notified at the next one.
     fn break_barrier(&mut self, effects: &mut Vec<Effect>) {
         self.is_broken = true;
         self.leave_barrier(FAIL, effects);
@@ -181,8 +182,8 @@ impl Server {
         effects.push(Effect::Exchange(known.collect()));
     }
 
-    /// Tells the others that no barrier can be complete, before they wait for it.
-    fn tell_broken(&mut self, effects: &mut Vec<Effect>) {
+    /// Notifies the others that no barrier can be complete, before they wait for it.
+    fn report_broken(&mut self, effects: &mut Vec<Effect>) {
         if let Some(others) = &mut self.others
             && !others.is_exchanging
             && !std::mem::replace(&mut others.is_told, true)
@@ -222,7 +223,7 @@ impl Server {
     }
 
     /// A task closed its socket. If it had begun and not finalized, those who wait for it
-    /// in a barrier, or would, are told that they wait in vain.
+    /// in a barrier, or would, are answered with an error.
     pub fn hang_up(&mut self, task: usize) -> Vec<Effect> {
         let mut effects = Vec::new();
         let Some(client) = self.clients.get_mut(task) else {
@@ -232,7 +233,7 @@ impl Server {
         let has_left = client.finalized || client.has_aborted || client.is_late;
         if client.begun && !has_left && !self.is_broken {
             self.break_barrier(&mut effects);
-            self.tell_broken(&mut effects);
+            self.report_broken(&mut effects);
         }
         effects
     }

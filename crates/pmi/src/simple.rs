@@ -85,9 +85,9 @@ impl Simple {
         number.ok_or_else(|| Error::Broken(format!("{expect}: {key} is not a number")))
     }
 
-    /// Says a line and gives the answer, which has to be `expect`.
+    /// Sends a line and returns the answer, which has to be `expect`.
     fn ask(&mut self, line: &str, expect: &str) -> Result<String, Error> {
-        self.say(line)?;
+        self.send_line(line)?;
         let answer = self.line()?;
         if word(&answer, "cmd") != Some(expect) {
             let shown: String = answer.chars().take(80).collect();
@@ -102,7 +102,7 @@ impl Simple {
         }
     }
 
-    fn say(&mut self, line: &str) -> Result<(), Error> {
+    fn send_line(&mut self, line: &str) -> Result<(), Error> {
         if line.contains('\n') || line.len() >= LINE_BYTES_MAX {
             return Err(Error::Broken("a line of PMI is one short line".to_owned()));
         }
@@ -123,7 +123,9 @@ impl Simple {
             let mut piece = [0; 4096];
             let n = self.stream.read(&mut piece).map_err(gone)?;
             if n == 0 {
-                return Err(Error::Broken("the launcher has closed the connection".to_owned()));
+                return Err(Error::Broken(
+                    "the launcher has closed the connection".to_owned(),
+                ));
             }
             self.buffer.extend_from_slice(&piece[..n]);
         }
@@ -174,7 +176,7 @@ impl Method for Simple {
 
     fn abort(&mut self, code: i32, message: &str) -> Result<(), Error> {
         let message = message.replace('\n', " ");
-        self.say(&format!("cmd=abort exitcode={code} error_msg={message}"))
+        self.send_line(&format!("cmd=abort exitcode={code} error_msg={message}"))
     }
 }
 

@@ -25,7 +25,7 @@ impl Key {
         Key(names)
     }
 
-    /// Its names.
+    /// The names.
     pub fn names(&self) -> &[Box<str>] {
         &self.0
     }

@@ -64,7 +64,7 @@ impl Progress {
         Ok(())
     }
 
-    /// One more step is done; `text` says how far we are.
+    /// One more step is done; `text` is the progress.
     pub fn step(&mut self, flux: &mut Flux, text: impl Fn() -> String) -> Result<(), CliError> {
         self.n_steps += 1;
         if !self.n_steps.is_multiple_of(STEPS_BETWEEN_LOOKS) {

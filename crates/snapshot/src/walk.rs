@@ -18,7 +18,7 @@ const LOOK_AHEAD_NODES: usize = 64;
 /// Handling of the blobs of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
-    /// They are loaded.
+    /// The values are loaded.
     Load,
     /// The store is asked whether it has them, and whether it has directories, which the
     /// service may also know from its memory.
@@ -68,7 +68,7 @@ struct Node {
     n_asked: usize,
     asked: VecDeque<Asked>,
     /// Results of the requests.
-    got: Vec<Result<Bytes, Refusal>>,
+    results: Vec<Result<Bytes, Refusal>>,
 }
 
 impl Walk {
@@ -116,12 +116,12 @@ impl Walk {
             self.ask_ahead(blobs);
             let node = self.nodes.front_mut()?;
             if let Some(asked) = node.asked.pop_front() {
-                let got = blobs.wait(asked);
-                let got = match self.values {
-                    Values::Read => got.and_then(|blob| node.read(blob)),
-                    _ => got,
+                let results = blobs.wait(asked);
+                let results = match self.values {
+                    Values::Read => results.and_then(|blob| node.read(blob)),
+                    _ => results,
                 };
-                node.got.push(got);
+                node.results.push(results);
                 self.in_flight -= 1;
                 continue;
             }
@@ -163,8 +163,8 @@ impl Walk {
             }
             Tree::DirRef(blobref) => {
                 // Requests about the blob must have succeeded; the blob is last.
-                let got: Result<Vec<Bytes>, Refusal> = node.got.into_iter().collect();
-                let read = got.and_then(|got| match got.last() {
+                let results: Result<Vec<Bytes>, Refusal> = node.results.into_iter().collect();
+                let read = results.and_then(|results| match results.last() {
                     Some(blob) if !self.values.is_check() => dir_of(blob),
                     Some(blob) => check(&blobref, blob).and_then(|()| dir_of(blob)),
                     None => Err(Refusal::bare(Errno::ENOENT)),
@@ -177,7 +177,7 @@ impl Walk {
                     Err(refusal) => Visit::BadDir(key, refusal),
                 })
             }
-            tree => Some(Visit::Leaf(key, tree, node.got)),
+            tree => Some(Visit::Leaf(key, tree, node.results)),
         }
     }
 
@@ -216,7 +216,7 @@ impl Node {
             tree,
             n_asked: 0,
             asked: VecDeque::new(),
-            got: Vec::new(),
+            results: Vec::new(),
         }
     }
 
@@ -240,7 +240,7 @@ impl Node {
     fn read(&self, blob: Bytes) -> Result<Bytes, Refusal> {
         match &self.tree {
             Tree::ValRef(blobrefs) => {
-                let blobref = blobrefs.get(self.got.len());
+                let blobref = blobrefs.get(self.results.len());
                 blobref.map_or(Ok(()), |blobref| check(blobref, &blob))?;
                 Ok(Bytes::new())
             }

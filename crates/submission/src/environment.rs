@@ -27,9 +27,9 @@ pub enum Rule {
 /// The job's environment, variables by name.
 #[derive(Debug, Default)]
 pub struct Environment {
-    /// Those with values.
+    /// Variables with values.
     pub vars: Map<String, Value>,
-    /// Those whose values the job shell makes from templates such as `{{id}}`.
+    /// Variables whose values the job shell makes from templates such as `{{id}}`.
     pub templates: Map<String, Value>,
 }
 

@@ -28,7 +28,7 @@ const SHAPE: (&str, &str, [(&str, &str); 2]) = (
 
 impl Options {
     /// Prints which plugins there are, if that is asked for.
-    pub fn tell_plugins(&self, flux: &mut Flux) -> Result<bool, CliError> {
+    pub fn notify_plugins(&self, flux: &mut Flux) -> Result<bool, CliError> {
         if !self.list_plugins {
             return Ok(false);
         }

@@ -156,7 +156,7 @@ impl Options {
         counts.into_iter().any(Option::is_some)
     }
 
-    /// The option of the shell that says how many tasks a node or a core gets.
+    /// The option of the shell for the number of tasks on a node or a core.
     pub(crate) fn add_per_resource(&self, jobspec: &mut Jobspec) -> Result<(), CliError> {
         let per_node = whole("--tasks-per-node", self.tasks_per_node.as_deref())?;
         let per_core = whole("--tasks-per-core", self.tasks_per_core.as_deref())?;

@@ -16,7 +16,7 @@ pub fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     command
 }
 
-/// Prints the command line, runs it with our own output, says whether it succeeded.
+/// Prints the command line, runs it with our own output, returns true if it succeeded.
 pub fn run(command: &mut Command) -> Result<bool> {
     eprintln!("$ {}", line_of(command));
     let status = command

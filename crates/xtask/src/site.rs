@@ -131,9 +131,9 @@ pub fn wait_for_end(modules: &[u32]) -> Result<()> {
 
 /// A folder for a site: the one that was asked for, which stays, or one that goes.
 pub enum Folder {
-    /// It stays.
+    /// The folder stays.
     Kept(PathBuf),
-    /// It goes.
+    /// The folder is removed.
     Temporary(tempfile::TempDir),
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use client::{Call, CallId, Handle, Pending, Refusal};
 use proto::Errno;
-use proto::terminus::{Session, Told, decode};
+use proto::terminus::{Session, TerminalReply, decode};
 
 use self::raw::{Raw, size_of};
 use self::returns::Returns;
@@ -37,9 +37,9 @@ const SHOW_CURSOR: &str = "\x1b[?25h";
 /// Actions of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It types and receives the output.
+    /// The client types and receives the output.
     Both,
-    /// It types the input of a pipe, and ends with that.
+    /// The client types the input of a pipe, and ends with that.
     Pipe,
 }
 
@@ -48,11 +48,11 @@ pub enum Mode {
 pub enum News {
     /// Nothing new.
     Nothing,
-    /// It is attached.
+    /// The terminal is attached.
     Attached,
-    /// It is not, for this reason.
+    /// The terminal is not attached, for this reason.
     Refused(Refusal),
-    /// It is not any more.
+    /// The terminal is not attached any more.
     Detached {
         /// Error text.
         message: String,
@@ -127,7 +127,7 @@ impl Client {
         }
     }
 
-    fn say(&self, handle: &mut Handle, request: &Session) {
+    fn send(&self, handle: &mut Handle, request: &Session) {
         handle.notify(self.call(request));
     }
 
@@ -148,20 +148,20 @@ impl Client {
         self.is_attached.then_some(self.next_word)
     }
 
-    /// Says that we are there.
+    /// Sends a sign of life.
     pub fn tick(&mut self, handle: &mut Handle) {
         if !self.is_attached || Instant::now() < self.next_word {
             return;
         }
-        self.say_alive(handle);
+        self.send_keepalive(handle);
         if self.under_way.is_none() && !self.refused.is_empty() {
             let refused = std::mem::take(&mut self.refused);
             self.type_in(handle, refused);
         }
     }
 
-    fn say_alive(&mut self, handle: &mut Handle) {
-        self.say(handle, &Session::data(b""));
+    fn send_keepalive(&mut self, handle: &mut Handle) {
+        self.send(handle, &Session::data(b""));
         (self.next_word, self.untold) = (Instant::now() + KEEPALIVE, 0);
     }
 
@@ -180,7 +180,7 @@ impl Client {
         match (bytes.first(), self.mode) {
             (None, _) if self.raw.is_some() => {
                 // Nobody is told: who had it is not there.
-                self.say(handle, &Session::detach());
+                self.send(handle, &Session::detach());
                 return News::HungUp;
             }
             (None, Mode::Both) => {
@@ -189,9 +189,9 @@ impl Client {
             }
             (None, Mode::Pipe) => {
                 self.has_ended = true;
-                self.say(handle, &Session::detach());
+                self.send(handle, &Session::detach());
             }
-            (Some(&DETACH), _) if self.raw.is_some() => self.say(handle, &Session::detach()),
+            (Some(&DETACH), _) if self.raw.is_some() => self.send(handle, &Session::detach()),
             _ => self.type_in(handle, bytes),
         }
         News::Nothing
@@ -207,7 +207,7 @@ impl Client {
     pub fn resize(&self, handle: &mut Handle) {
         if self.is_attached && self.mode == Mode::Both {
             let size = size_of(self.input.as_ref().map(AsFd::as_fd));
-            self.say(handle, &Session::resize(size));
+            self.send(handle, &Session::resize(size));
         }
     }
 
@@ -240,15 +240,15 @@ impl Client {
         &mut self,
         flux: &mut Flux,
         handle: &mut Handle,
-        told: Result<Told, Refusal>,
+        told: Result<TerminalReply, Refusal>,
     ) -> Result<News, CliError> {
         match told {
-            Ok(Told::Attach) => {
+            Ok(TerminalReply::Attach) => {
                 self.is_attached = true;
                 self.take_terminal(flux)?;
                 Ok(News::Attached)
             }
-            Ok(Told::Data { data, encoding }) => {
+            Ok(TerminalReply::Data { data, encoding }) => {
                 let bytes = decode(&data, encoding.as_deref()).unwrap_or_default();
                 match &self.returns {
                     Some(returns) => returns.write_raw(flux, &bytes)?,
@@ -256,11 +256,11 @@ impl Client {
                 }
                 self.untold += bytes.len();
                 if self.untold >= UNTOLD_BYTES {
-                    self.say_alive(handle);
+                    self.send_keepalive(handle);
                 }
                 Ok(News::Nothing)
             }
-            Ok(Told::Exit { message, status }) => {
+            Ok(TerminalReply::Exit { message, status }) => {
                 self.let_go(handle);
                 Ok(News::Detached { message, status })
             }
@@ -308,7 +308,7 @@ impl Client {
         self.resize(handle);
     }
 
-    /// Gives the terminal back, and says why.
+    /// Gives the terminal back, and prints the reason.
     pub fn finish(&mut self, flux: &mut Flux, message: &str) -> Result<(), CliError> {
         let text = match flux.out_is_tty() {
             // On the last line: the others may be full.

@@ -6,7 +6,7 @@ use client::{Arrival, Handle, Refusal};
 use proto::Errno;
 
 use super::{Client, Mode, News};
-use crate::signals::{Signals, Wish};
+use crate::signals::{SignalAction, Signals};
 use command::error::CliError;
 use command::flux::Flux;
 
@@ -52,8 +52,8 @@ pub fn follow(
         let arrival = handle.next(&watched, client.next())?;
         let news = match arrival {
             Arrival::Ready(place) if place < n_signals => {
-                let wish = signals.as_mut().and_then(Signals::next);
-                match obey(handle, &client, wish, signals.as_ref()) {
+                let action = signals.as_mut().and_then(Signals::next);
+                match obey(handle, &client, action, signals.as_ref()) {
                     Some(signum) => {
                         client.give_back();
                         return Ok(Ending::Signal(signum));
@@ -94,18 +94,18 @@ pub fn follow(
 fn obey(
     handle: &mut Handle,
     client: &Client,
-    wish: Option<Wish>,
+    action: Option<SignalAction>,
     signals: Option<&Signals>,
 ) -> Option<i32> {
-    match wish? {
-        Wish::Resize => client.resize(handle),
-        Wish::Stop => client.suspend(handle, || {
+    match action? {
+        SignalAction::Resize => client.resize(handle),
+        SignalAction::Stop => client.suspend(handle, || {
             if let Some(signals) = signals {
                 signals.stop();
             }
         }),
-        Wish::Warn | Wish::Cancel | Wish::Detach => return Some(SIGINT),
-        Wish::Forward(signum) | Wish::Quit(signum) => return Some(signum),
+        SignalAction::Warn | SignalAction::Cancel | SignalAction::Detach => return Some(SIGINT),
+        SignalAction::Forward(signum) | SignalAction::Quit(signum) => return Some(signum),
     }
     None
 }

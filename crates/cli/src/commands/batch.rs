@@ -41,7 +41,7 @@ impl Run for Batch {
     const STYLE: Style = Style::Tagged;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        if self.slots.0.tell_plugins(flux)? {
+        if self.slots.0.notify_plugins(flux)? {
             return Ok(());
         }
         let script = Script::read(flux, &self.slots.0.command, self.wrap)?;
@@ -74,7 +74,7 @@ impl Batch {
         Batch::of(&Batch::matches(flux, words.collect())?)
     }
 
-    /// Says which directive it is that makes no sense.
+    /// Prints a directive that makes no sense.
     fn check(flux: &mut Flux, script: &Script, directive: &Directive) -> Result<(), CliError> {
         let words = directive.words.iter().map(OsString::from).collect();
         let outcome = Batch::matches(flux, words).and_then(|matches| Batch::of(&matches));

@@ -64,7 +64,7 @@ impl Run for Cancel {
 impl Cancel {
     fn cancel_ids(&self, flux: &mut Flux, ids: &[JobId]) -> Result<(), CliError> {
         if self.dry_run {
-            return self.tell(flux, "Would cancel", ids.len() as u64, None);
+            return self.print(flux, "Would cancel", ids.len() as u64, None);
         }
         let mut handle = flux.connect()?;
         let mut is_refused = false;
@@ -117,9 +117,9 @@ impl Cancel {
         })?;
         match (counted.count, self.dry_run) {
             (0, _) if self.quiet => Ok(()),
-            (0, _) => self.tell(flux, "Matched", 0, None),
-            (count, true) => self.tell(flux, "Would cancel", count, None),
-            (count, false) => self.tell(flux, "Canceled", count, Some(counted.errors)),
+            (0, _) => self.print(flux, "Matched", 0, None),
+            (count, true) => self.print(flux, "Would cancel", count, None),
+            (count, false) => self.print(flux, "Canceled", count, Some(counted.errors)),
         }?;
         match counted.errors {
             0 => Ok(()),
@@ -127,7 +127,7 @@ impl Cancel {
         }
     }
 
-    fn tell(
+    fn print(
         &self,
         flux: &mut Flux,
         done: &str,

@@ -79,7 +79,7 @@ struct Collection<'a> {
     walk: Walk,
     /// Blobs of values that were found.
     seen: HashSet<BlobRef>,
-    /// Found and not told to the store yet.
+    /// Found and not sent to the store yet.
     unmarked: Vec<String>,
     n_marked: i64,
     /// Unmarked blobs with an epoch below this are deleted.
@@ -98,7 +98,7 @@ impl Collection<'_> {
             let text = "there is no checkpoint, so no blob is older than one";
             return Err(CliError::new(text).with_hint("'flux kvs sync' makes one"));
         }
-        self.say(flux, 1, &format!("horizon epoch {}", self.horizon))?;
+        self.print(flux, 1, &format!("horizon epoch {}", self.horizon))?;
         self.mark_all(flux)?;
         let (horizon, n_marked) = (self.horizon, self.n_marked);
         let line = if self.gc.dry_run {
@@ -143,7 +143,7 @@ impl Collection<'_> {
     }
 
     fn mark_root(&mut self, flux: &mut Flux, name: &str, root: &str) -> Result<(), CliError> {
-        self.say(flux, 2, &format!("marking {name}"))?;
+        self.print(flux, 2, &format!("marking {name}"))?;
         self.walk.add_root(source::blobref(root)?);
         while let Some(visit) = self.walk.next(&mut self.blobs) {
             match visit {
@@ -210,7 +210,7 @@ impl Collection<'_> {
         answer.map_err(failed(M::TOPIC))
     }
 
-    fn say(&mut self, flux: &mut Flux, level: u8, text: &str) -> Result<(), CliError> {
+    fn print(&mut self, flux: &mut Flux, level: u8, text: &str) -> Result<(), CliError> {
         if self.gc.verbose < level {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! `flux heaptrace`: how a broker uses its memory, which this one cannot tell.
+//! `flux heaptrace`: the memory use of a broker, which this one cannot report.
 
 use command::entry::{Group, Run, Style};
 use command::error::CliError;

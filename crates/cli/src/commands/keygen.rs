@@ -73,8 +73,10 @@ fn note(metadata: &mut Vec<(String, String)>, options: &[String]) -> Result<(), 
             .filter(|(key, _)| Certificate::is_key(key))
         else {
             let text = format!("--meta={word}: expected KEY=VALUE");
-            return Err(CliError::new(text).with_hint("a key consists of letters, digits, '-' and \
-                '.'"));
+            return Err(CliError::new(text).with_hint(
+                "a key consists of letters, digits, '-' and \
+                '.'",
+            ));
         };
         if value.contains(['"', '\n', '\r']) {
             let text = format!("--meta={key}: a value is one line without quotes");

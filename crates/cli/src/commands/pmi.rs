@@ -152,7 +152,7 @@ impl Barrier {
             client.barrier().map_err(failed("barrier"))?;
             if rank == 0 {
                 let text = format!("completed pmi barrier on {size} tasks");
-                say(flux, &text, self.test_timing.then(|| started.elapsed()))?;
+                print(flux, &text, self.test_timing.then(|| started.elapsed()))?;
             }
         }
         Ok(())
@@ -190,7 +190,7 @@ impl Exchange {
             client.barrier().map_err(failed("barrier"))?;
             if rank == 0 {
                 let text = format!("completed pmi exchange on {size} tasks");
-                say(flux, &text, Some(started.elapsed()))?;
+                print(flux, &text, Some(started.elapsed()))?;
             }
         }
         Ok(())
@@ -215,15 +215,15 @@ impl Get {
     }
 }
 
-/// Says what rank 0 has seen, of which job, and how long it took.
-fn say(flux: &mut Flux, text: &str, took: Option<Duration>) -> Result<(), CliError> {
+/// Prints the result seen by rank 0, with its job and its duration.
+fn print(flux: &mut Flux, text: &str, took: Option<Duration>) -> Result<(), CliError> {
     let job = ["FLUX_JOB_CC", "FLUX_JOB_ID"].map(|name| flux.env.get(name));
     let job = job.into_iter().flatten().next().unwrap_or("0").to_owned();
     let took = took.map(|took| format!(" in {:.3}s.", took.as_secs_f64()));
     Ok(flux.line(format_args!("{job}: {text}{}", took.unwrap_or_default()))?)
 }
 
-/// A failure, with what was tried. Nothing but the alarm interrupts us.
+/// A failure, with the action that was tried. Nothing but the alarm interrupts us.
 fn failed(what: impl std::fmt::Display) -> impl FnOnce(pmi::Error) -> CliError {
     move |error| match error {
         pmi::Error::Interrupted => CliError::new("timeout expired before PMI operation completed"),

@@ -27,7 +27,7 @@ impl Run for RunCommand {
     const STYLE: Style = Style::Tagged;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        if self.options.tell_plugins(flux)? {
+        if self.options.notify_plugins(flux)? {
             return Ok(());
         }
         let options = &self.options;

@@ -16,7 +16,7 @@ pub struct Setattr {
     force: bool,
     /// Name of the attribute
     name: String,
-    /// Its new value
+    /// New value
     #[arg(allow_hyphen_values = true)]
     value: String,
 }

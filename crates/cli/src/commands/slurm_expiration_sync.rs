@@ -1,5 +1,5 @@
-//! `flux slurm-expiration-sync`: tells the instance when the Slurm job that it runs in ends,
-//! which may change. Started with the instance, and runs as long.
+//! `flux slurm-expiration-sync`: sends the instance the end of the Slurm job that it runs
+//! in, which may change. Started with the instance, and runs as long.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

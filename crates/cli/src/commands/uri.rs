@@ -4,7 +4,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-use crate::uri::{self, SCHEMES, Wish};
+use crate::uri::{self, Request, SCHEMES};
 
 /// Print the URI of an instance, such as that of a job
 #[derive(clap::Parser)]
@@ -42,13 +42,13 @@ impl Run for Uri {
     const STYLE: Style = Style::Tagged;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let wish = Wish {
+        let request = Request {
             local: self.local,
             remote: self.remote,
             wait: self.wait,
             is_compute: false,
         };
-        let uri = uri::resolve(flux, &self.target, wish)?;
+        let uri = uri::resolve(flux, &self.target, request)?;
         writeln!(flux.out, "{uri}")?;
         Ok(())
     }

@@ -138,7 +138,7 @@ impl Watch {
         }
     }
 
-    /// The jobs with these ids. Those that are not known are told.
+    /// The jobs with these ids. Unknown ones are reported.
     fn found(
         &self,
         flux: &mut Flux,

@@ -77,7 +77,7 @@ fn commands(page: &mut String) {
     }
 }
 
-/// Its effect, and which values are refused if some are not.
+/// Effect of the attribute, and the refused values, if there are any.
 fn about(summary: &str, support: Support) -> String {
     match support {
         Support::Used | Support::Refused => summary.to_owned(),

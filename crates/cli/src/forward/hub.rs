@@ -124,7 +124,7 @@ impl Hub {
             let mut messages = Vec::new();
             let read = self.broker.read(|message| messages.push(message));
             for message in messages {
-                let sent = self.table.take_from_broker(message);
+                let sent = self.table.receive_from_broker(message);
                 self.send(sent)?;
             }
             read?;
@@ -145,7 +145,7 @@ impl Hub {
         match read {
             Ok(messages) => {
                 for message in messages {
-                    let sent = self.table.take_from_client(id, message);
+                    let sent = self.table.receive_from_client(id, message);
                     self.send(sent)?;
                 }
                 Ok(())
@@ -276,8 +276,8 @@ impl Hub {
 /// Result of poll(2).
 struct Ready {
     broker: PollFlags,
-    /// Those that have something to say or take; for those that can be read or are broken,
-    /// whether they can be read.
+    /// Clients with messages to read or room for more; for those that can be read or are
+    /// broken, whether they can be read.
     clients: Vec<(Id, Option<bool>)>,
     listener: bool,
     watch: bool,

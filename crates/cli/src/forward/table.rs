@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proto::{Errno, Method, Payload, event, service};
 use wire::{Flags, Identity, Kind, Message, Role};
 
-use crate::limits::{FORWARDED_ARMED_MAX, FORWARDED_REQUESTS_MAX};
+use crate::limits::{FORWARDED_NOTICES_MAX, FORWARDED_REQUESTS_MAX};
 
 /// A client, by the order in which they came.
 pub type Id = u64;
@@ -15,7 +15,7 @@ pub type Id = u64;
 /// Identity of a client.
 #[derive(Debug, Clone)]
 pub struct Who {
-    /// Its name on route stacks.
+    /// Name on route stacks.
     pub name: Identity,
     /// The user that it speaks as.
     pub userid: u32,
@@ -38,7 +38,7 @@ struct Client {
     /// Requests without their last answer, without payload, by matchtag and first hop.
     open: BTreeMap<(u32, String), Message>,
     /// Messages to send when it disconnects, by topic, node and whether they go upstream.
-    armed: BTreeMap<(String, u32, bool), Message>,
+    notices: BTreeMap<(String, u32, bool), Message>,
     subscriptions: Vec<String>,
 }
 
@@ -72,14 +72,14 @@ impl Table {
         let client = Client {
             who,
             open: BTreeMap::new(),
-            armed: BTreeMap::new(),
+            notices: BTreeMap::new(),
             subscriptions: Vec::new(),
         };
         self.clients.insert(id, client);
     }
 
     /// A client says something.
-    pub fn take_from_client(&mut self, id: Id, message: Message) -> Sent {
+    pub fn receive_from_client(&mut self, id: Id, message: Message) -> Sent {
         let Some(client) = self.clients.get_mut(&id) else {
             return Vec::new();
         };
@@ -102,7 +102,7 @@ impl Table {
     }
 
     /// The broker says something.
-    pub fn take_from_broker(&mut self, mut message: Message) -> Sent {
+    pub fn receive_from_broker(&mut self, mut message: Message) -> Sent {
         match message.kind {
             Kind::Response { errnum, .. } if message.last_route().is_none() => {
                 self.answered(message.matchtag(), errnum)
@@ -151,8 +151,8 @@ impl Table {
             return Vec::new();
         };
         self.by_name.remove(&client.who.name);
-        let armed = client.armed.into_values();
-        let mut sent: Sent = armed.map(|message| (To::Broker, message)).collect();
+        let notices = client.notices.into_values();
+        let mut sent: Sent = notices.map(|message| (To::Broker, message)).collect();
         let services = self.services.iter().filter(|(_, owner)| **owner == id);
         let services: Vec<String> = services.map(|(name, _)| name.clone()).collect();
         for service in services {
@@ -169,7 +169,7 @@ impl Table {
     pub fn broker_lost(&mut self) -> Sent {
         let mut sent = Vec::new();
         for (id, client) in &mut self.clients {
-            client.armed.clear();
+            client.notices.clear();
             for request in std::mem::take(&mut client.open).into_values() {
                 let refused = request.into_response(Errno::ECONNRESET.0, Bytes::new());
                 sent.push((To::Client(*id), readable(refused)));
@@ -199,8 +199,8 @@ impl Table {
         sent
     }
 
-    /// Subscribes, or no more. The broker counts how often a connection is subscribed, so
-    /// that each time is told to it.
+    /// Subscribes, or no more. The broker counts the subscriptions of a connection, so
+    /// that each is passed on to it.
     fn subscribe(&mut self, id: Id, message: Message, on: bool) -> Sent {
         let topic = match event::Subscribe::decode(message.payload()) {
             Ok(event::Subscribe { topic }) => topic,
@@ -316,13 +316,13 @@ impl Client {
         }
         message.push_route(self.who.name.clone());
         if message.wants_response() {
-            self.arm(&message);
+            self.note_service(&message);
         }
         vec![(To::Broker, message)]
     }
 
-    /// Notes what the service is to be told when the client leaves.
-    fn arm(&mut self, request: &Message) {
+    /// Notes the message for the service for the time when the client leaves.
+    fn note_service(&mut self, request: &Message) {
         let Kind::Request { nodeid, .. } = request.kind else {
             return;
         };
@@ -332,7 +332,7 @@ impl Client {
         };
         let key = (topic, nodeid, request.has(Flags::UPSTREAM));
         // One too many leaves something behind at a service, and no more.
-        if self.armed.contains_key(&key) || self.armed.len() >= FORWARDED_ARMED_MAX {
+        if self.notices.contains_key(&key) || self.notices.len() >= FORWARDED_NOTICES_MAX {
             return;
         }
         let mut message = request.clone();
@@ -340,7 +340,7 @@ impl Client {
         message.set_payload(Bytes::new());
         message.set_flag(Flags::STREAMING, false);
         message.set_flag(Flags::NORESPONSE, true);
-        self.armed.insert(key, message);
+        self.notices.insert(key, message);
     }
 
     /// The user is said here, and the roles by the broker.
@@ -434,20 +434,20 @@ mod tests {
     /// The broker's answer to the only message sent.
     fn answered(table: &mut Table, sent: Sent, errnum: u32) -> Sent {
         let request = sent.into_iter().next().unwrap().1;
-        table.take_from_broker(request.into_response(errnum, Bytes::new()))
+        table.receive_from_broker(request.into_response(errnum, Bytes::new()))
     }
 
     #[test]
     fn requests_and_their_answers_find_their_way() {
         let mut table = table(2);
-        let sent = table.take_from_client(1, request("kvs.get", 5, "{}"));
+        let sent = table.receive_from_client(1, request("kvs.get", 5, "{}"));
         let sent = check(sent, "broker<kvs.get 5/c1");
         assert_eq!((sent[0].1.userid, sent[0].1.rolemask), (7, Role::NONE));
         let back = answered(&mut table, sent, 0);
         check(back, "1<kvs.get=0 5/");
         let mut stray = request("x", 1, "{}");
         stray.push_route(Identity::new("c9").unwrap());
-        let stray = table.take_from_broker(stray.into_response(0, Bytes::new()));
+        let stray = table.receive_from_broker(stray.into_response(0, Bytes::new()));
         check(stray, "");
     }
 
@@ -455,11 +455,11 @@ mod tests {
     fn services_are_told_when_a_client_leaves() {
         let mut table = table(1);
         for (topic, tag) in [("a.b.c", 1), ("a.b.d", 2), ("x", 3)] {
-            table.take_from_client(0, request(topic, tag, "{}"));
+            table.receive_from_client(0, request(topic, tag, "{}"));
         }
         let mut quiet = request("y.z", 0, "{}");
         quiet.set_flag(Flags::NORESPONSE, true);
-        table.take_from_client(0, quiet);
+        table.receive_from_client(0, quiet);
         let sent = table.disconnect(0);
         let sent = check(sent, "broker<a.b.disconnect 1/c0; broker<disconnect 3/c0");
         assert!(sent.iter().all(|(_, message)| !message.wants_response()));
@@ -470,18 +470,18 @@ mod tests {
     fn events_reach_those_who_are_subscribed() {
         let mut table = table(2);
         let subscribe = |tag| request("event.subscribe", tag, r#"{"topic":"job"}"#);
-        let sent = table.take_from_client(1, subscribe(4));
+        let sent = table.receive_from_client(1, subscribe(4));
         let sent = check(sent, "broker<event.subscribe 1/");
-        check(table.take_from_broker(Message::event("job-state")), "");
+        check(table.receive_from_broker(Message::event("job-state")), "");
         let back = answered(&mut table, sent, 0);
         let back = check(back, "1<event.subscribe=0 4/");
         assert_eq!(back[0].1.rolemask, ROUTER_ROLE);
         check(
-            table.take_from_broker(Message::event("job-state")),
+            table.receive_from_broker(Message::event("job-state")),
             "1<job-state 0/",
         );
-        check(table.take_from_broker(Message::event("heartbeat")), "");
-        let bad = table.take_from_client(1, request("event.subscribe", 5, "{}"));
+        check(table.receive_from_broker(Message::event("heartbeat")), "");
+        let bad = table.receive_from_client(1, request("event.subscribe", 5, "{}"));
         check(bad, &format!("1<event.subscribe={} 5/", Errno::EPROTO.0));
         check(table.disconnect(1), "broker<event.unsubscribe 2/");
     }
@@ -491,18 +491,18 @@ mod tests {
         let mut table = table(2);
         let add = |tag| request("service.add", tag, r#"{"service":"s"}"#);
         let remove = |tag| request("service.remove", tag, r#"{"service":"s"}"#);
-        let sent = table.take_from_client(0, add(1));
+        let sent = table.receive_from_client(0, add(1));
         check(answered(&mut table, sent, 0), "0<service.add=0 1/");
-        let sent = table.take_from_client(1, add(2));
+        let sent = table.receive_from_client(1, add(2));
         check(sent, &format!("1<service.add={} 2/", Errno::EEXIST.0));
-        let sent = table.take_from_client(1, remove(3));
+        let sent = table.receive_from_client(1, remove(3));
         check(sent, &format!("1<service.remove={} 3/", Errno::ENOENT.0));
         let mut asked = request("s.x", 9, "{}");
         asked.push_route(Identity::new("far").unwrap());
-        let sent = check(table.take_from_broker(asked), "0<s.x 9/far");
+        let sent = check(table.receive_from_broker(asked), "0<s.x 9/far");
         let response = sent[0].1.clone().into_response(0, Bytes::new());
-        check(table.take_from_client(0, response), "broker<s.x=0 9/far");
-        let unknown = table.take_from_broker(request("t.x", 9, "{}"));
+        check(table.receive_from_client(0, response), "broker<s.x=0 9/far");
+        let unknown = table.receive_from_broker(request("t.x", 9, "{}"));
         check(unknown, &format!("broker<t.x={} 9/", Errno::ENOSYS.0));
         check(table.disconnect(0), "broker<service.remove 2/");
     }
@@ -510,10 +510,10 @@ mod tests {
     #[test]
     fn what_a_lost_broker_was_asked_is_answered_here() {
         let mut table = table(1);
-        table.take_from_client(0, request("a.b", 3, "{}"));
-        let sent = table.take_from_client(0, request("service.add", 1, r#"{"service":"s"}"#));
+        table.receive_from_client(0, request("a.b", 3, "{}"));
+        let sent = table.receive_from_client(0, request("service.add", 1, r#"{"service":"s"}"#));
         answered(&mut table, sent, 0);
-        table.take_from_client(0, request("event.subscribe", 4, r#"{"topic":""}"#));
+        table.receive_from_client(0, request("event.subscribe", 4, r#"{"topic":""}"#));
         let reset = Errno::ECONNRESET.0;
         check(
             table.broker_lost(),

@@ -1,5 +1,5 @@
-//! A watch that is begun because another watch has told of a change. Changes between the two may
-//! be missed.
+//! A watch that is begun because another watch has reported a change. Changes between the two
+//! may be missed.
 //!
 //! A watch is meant that is sent next after the change has come, by the one that it has come to, and
 //! while nothing else has come that may be the reason: services begin watches for others all the
@@ -32,7 +32,7 @@ struct Watch {
 #[derive(Debug, Default)]
 struct Party {
     watches: BTreeMap<u32, Watch>,
-    /// The key that has changed, and when, as was told last.
+    /// The key that has changed, and the time, as last reported.
     changed: Option<(String, f64)>,
     /// Time of the last message that may be a reason for a watch.
     occasion: Option<f64>,
@@ -56,7 +56,7 @@ impl Rule for Chained {
             party.occasion = Some(record.at);
             party.changed = None;
         } else if record.is_answer() {
-            party.hear(record);
+            party.receive(record);
         } else if record.asks(kvs_watch::Lookup::TOPIC) && is_watch(record) {
             party.begin(record, found);
         }
@@ -64,7 +64,7 @@ impl Rule for Chained {
 }
 
 impl Chained {
-    /// A key that was waited for is there: the first answer will tell of a change.
+    /// A key that was waited for is there: the first answer will report a change.
     fn note_created(&mut self, event: &Record) {
         let Some(keys) = event.payload.get("keys").and_then(Value::as_object) else {
             return;
@@ -113,7 +113,7 @@ impl Party {
         }
     }
 
-    fn hear(&mut self, answer: &Record) {
+    fn receive(&mut self, answer: &Record) {
         self.changed = None;
         let before = self.answered.replace(answer.at);
         let is_alone = before.is_none_or(|before| answer.at - before >= TOGETHER_S);

@@ -59,12 +59,12 @@ pub struct Finding {
 pub struct Findings(BTreeMap<Place, (u64, String)>);
 
 impl Findings {
-    /// It was done once more.
+    /// Counts a finding that was done once more.
     pub fn add(&mut self, place: Place, why: impl FnOnce() -> String) {
         self.add_times(place, 1, why);
     }
 
-    /// It was done `times` times more.
+    /// Counts a finding that was done `times` times more.
     pub fn add_times(&mut self, place: Place, times: u64, why: impl FnOnce() -> String) {
         if self.0.len() < LINT_FINDINGS_MAX || self.0.contains_key(&place) {
             self.0.entry(place).or_insert_with(|| (0, why())).0 += times;

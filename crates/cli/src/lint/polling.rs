@@ -1,5 +1,5 @@
 //! The same question, asked again and again at the same intervals, with the same answer each time:
-//! an event or a watch would tell when the answer is another.
+//! an event or a watch would report when the answer is another.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -1,5 +1,5 @@
-//! A look at the KVS because a message has told that something is there, which does not wait for
-//! the version that the message names: here it may be not there yet.
+//! A look at the KVS because of a message that something is there, which does not wait for the
+//! version that the message names: it may be missing here yet.
 //!
 //! Such a message is an event, a request or an answer with a version of the KVS in it. The look that
 //! comes next must name a version or a root, or `kvs.wait-version` must go before it. The KVS
@@ -20,7 +20,7 @@ const HANDLING_S: f64 = 1.0;
 const VERSIONS: [&str; 4] = ["rootseq", "kvs-version", "kvs_version", "kvsversion"];
 
 #[derive(Debug)]
-struct Told {
+struct Notice {
     topic: String,
     version: i64,
     at: f64,
@@ -28,18 +28,18 @@ struct Told {
 
 #[derive(Debug, Default)]
 pub(super) struct Unwaited {
-    /// Versions that each has been told of and has not acted on.
-    told: BTreeMap<String, Told>,
-    /// Time at which each waited for a version that it was told of.
+    /// Versions that each client has received and has not acted on.
+    told: BTreeMap<String, Notice>,
+    /// Time at which each client waited for a version that it received.
     waited: BTreeMap<String, f64>,
 }
 
 impl Rule for Unwaited {
     fn see(&mut self, record: &Record, found: &mut Findings) {
         if record.is_answer() || record.is_occasion() {
-            self.hear(record);
+            self.receive(record);
         } else if record.asks(WaitVersion::TOPIC) {
-            let is_enough = |told: &mut Told| record.number("rootseq") >= Some(told.version);
+            let is_enough = |told: &mut Notice| record.number("rootseq") >= Some(told.version);
             if self.told.get_mut(&record.who).is_some_and(is_enough) {
                 self.told.remove(&record.who);
                 self.waited.insert(record.who.clone(), record.at);
@@ -61,7 +61,7 @@ impl Rule for Unwaited {
 }
 
 impl Unwaited {
-    fn hear(&mut self, record: &Record) {
+    fn receive(&mut self, record: &Record) {
         let is_kvs = |name: &str| name.starts_with("kvs.") || name.starts_with("kvs-watch.");
         let name = record.who.split(' ').next().unwrap_or_default();
         if is_kvs(&record.topic) || matches!(name, "kvs" | "kvs-watch") {
@@ -70,7 +70,7 @@ impl Unwaited {
         let version = VERSIONS.iter().find_map(|name| record.number(name));
         match version {
             Some(version) if self.told.len() < LINT_PARTIES_MAX => {
-                let told = Told {
+                let told = Notice {
                     topic: record.topic.clone(),
                     version,
                     at: record.at,
@@ -84,7 +84,7 @@ impl Unwaited {
     }
 }
 
-fn look(lookup: &Record, told: &Told, found: &mut Findings) {
+fn look(lookup: &Record, told: &Notice, found: &mut Findings) {
     let place = Place {
         rule: "unwaited-version",
         who: lookup.who.clone(),
@@ -92,7 +92,11 @@ fn look(lookup: &Record, told: &Told, found: &mut Findings) {
         key: lookup.text("key").map(str::to_owned),
     };
     let (topic, version) = (&told.topic, told.version);
-    let why = || format!("{topic} announced version {version}, which the lookup does not wait \
-        for");
+    let why = || {
+        format!(
+            "{topic} announced version {version}, which the lookup does not wait \
+        for"
+        )
+    };
     found.add(place, why);
 }

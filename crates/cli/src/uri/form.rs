@@ -10,9 +10,9 @@ pub fn near(flux: &Flux, uri: &str) -> String {
 /// URIs of this host, on any thread.
 #[derive(Debug, Clone)]
 pub struct Near {
-    /// All of them.
+    /// True if all URIs are of this host.
     is_local: bool,
-    /// Those that name it.
+    /// Name of this host: URIs with it are of this host.
     host: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use proto::job_info::EventlogWatch;
 use proto::job_list::ListId;
 use serde_json::{Value, json};
 
-use super::Wish;
+use super::Request;
 use super::form::{host_of, local_uri, near, remote_uri};
 use command::error::CliError;
 use command::flux::Flux;
@@ -17,10 +17,10 @@ use command::flux::Flux;
 const ANCESTORS_MAX: u32 = 64;
 
 /// Finds the instance at the end of a path.
-pub fn find(flux: &Flux, path: &str, wish: Wish) -> Result<String, CliError> {
+pub fn find(flux: &Flux, path: &str, request: Request) -> Result<String, CliError> {
     let mut walk = Walk {
         flux,
-        wish,
+        request,
         uri: None,
         host: None,
         handle: None,
@@ -41,7 +41,7 @@ pub fn find(flux: &Flux, path: &str, wish: Wish) -> Result<String, CliError> {
 /// Position on the path.
 struct Walk<'f> {
     flux: &'f Flux,
-    wish: Wish,
+    request: Request,
     /// URI of the instance where we are; `None` for the one that the environment names.
     uri: Option<String>,
     /// The host of the last job.
@@ -55,7 +55,7 @@ impl Walk<'_> {
         let handle = match self.handle.take() {
             Some(handle) => handle,
             None => {
-                let uri = self.uri.as_deref().map(|uri| match self.wish.local {
+                let uri = self.uri.as_deref().map(|uri| match self.request.local {
                     true => local_uri(uri).unwrap_or_else(|| uri.to_owned()),
                     false => near(self.flux, uri),
                 });
@@ -106,7 +106,7 @@ impl Walk<'_> {
         let id: JobId = name
             .parse()
             .map_err(|_| CliError::new(format!("{name} is not a valid Flux jobid")))?;
-        let wait = self.wish.wait;
+        let wait = self.request.wait;
         let handle = self.handle()?;
         let waited = match wait {
             true => wait_for_uri(handle, id, name)?,
@@ -162,7 +162,7 @@ fn uri_of(handle: &mut Handle, id: JobId, name: &str) -> Result<String, CliError
     uri.map(str::to_owned).ok_or_else(none)
 }
 
-/// Follows the job until it says where it is; `None` if it ends without.
+/// Follows the job until its URI is known; `None` if it ends without one.
 fn wait_for_uri(handle: &mut Handle, id: JobId, name: &str) -> Result<Option<String>, CliError> {
     let request = EventlogWatch {
         id,

@@ -21,7 +21,7 @@ const RESOLVE_LOCAL: &str = "FLUX_URI_RESOLVE_LOCAL";
 
 /// Resolution of a target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct Request {
     /// For its own host.
     pub local: bool,
     /// For other hosts.
@@ -45,21 +45,21 @@ pub const SCHEMES: &[(&str, &str)] = &[
 ];
 
 /// Finds the URI of a target.
-pub fn resolve(flux: &mut Flux, target: &str, wish: Wish) -> Result<String, CliError> {
+pub fn resolve(flux: &mut Flux, target: &str, request: Request) -> Result<String, CliError> {
     if is_uri(target) {
-        return converted(target.to_owned(), with_env(flux, wish, target)?);
+        return converted(target.to_owned(), with_env(flux, request, target)?);
     }
     let (scheme, rest) = split_scheme(target);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let wish = with_env(flux, with_query(wish, query), target)?;
+    let request = with_env(flux, with_query(request, query), target)?;
     let uri = match scheme {
-        "jobid" => jobs::find(flux, path, wish)?,
+        "jobid" => jobs::find(flux, path, request)?,
         "pid" => process::find(path)?,
         "slurm" => launchers::slurm(flux, path)?,
-        "lsf" => launchers::lsf(flux, path, wish.is_compute)?,
+        "lsf" => launchers::lsf(flux, path, request.is_compute)?,
         other => return Err(CliError::new(format!("No plugin for URI scheme {other}"))),
     };
-    converted(uri, wish)
+    converted(uri, request)
 }
 
 /// The same for a command whose own errors have no tag: errors are those of `flux uri`.
@@ -70,7 +70,7 @@ pub fn resolve_quietly(flux: &mut Flux, target: &str) -> Result<String, String> 
     let program = flux.program().to_owned();
     let style = flux.style();
     flux.set_command("flux-uri".to_owned(), Style::Tagged);
-    let found = resolve(flux, target, Wish::default());
+    let found = resolve(flux, target, Request::default());
     let text = |error: CliError| error.render("flux-uri", Style::Tagged, flux.plain());
     let found = found.map_err(text);
     flux.set_command(program, style);
@@ -110,36 +110,36 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// Adds the query of a target.
-fn with_query(mut wish: Wish, query: &str) -> Wish {
+fn with_query(mut request: Request, query: &str) -> Request {
     for pair in query.split('&') {
         match pair.split('=').next().unwrap_or_default() {
-            "local" => wish.local = true,
-            "remote" => wish.remote = true,
-            "wait" => wish.wait = true,
-            "is_compute" => wish.is_compute = true,
+            "local" => request.local = true,
+            "remote" => request.remote = true,
+            "wait" => request.wait = true,
+            "is_compute" => request.is_compute = true,
             _ => {}
         }
     }
-    wish
+    request
 }
 
 /// Adds the environment, where nothing else is set.
-fn with_env(flux: &Flux, mut wish: Wish, target: &str) -> Result<Wish, CliError> {
-    if wish.local && wish.remote {
+fn with_env(flux: &Flux, mut request: Request, target: &str) -> Result<Request, CliError> {
+    if request.local && request.remote {
         return Err(CliError::new("Only one of 'local' or 'remote' is allowed"));
     }
     // A URI that was found before is what it is.
     let is_found = target.starts_with("ssh://") || target.starts_with("local://");
-    if !wish.remote && !is_found {
-        wish.local |= flux.env.get_os(RESOLVE_LOCAL).is_some();
+    if !request.remote && !is_found {
+        request.local |= flux.env.get_os(RESOLVE_LOCAL).is_some();
     }
-    Ok(wish)
+    Ok(request)
 }
 
-fn converted(uri: String, wish: Wish) -> Result<String, CliError> {
-    Ok(match wish {
-        Wish { local: true, .. } => local_uri(&uri).unwrap_or(uri),
-        Wish { remote: true, .. } => remote_uri(&uri, &hostname()),
+fn converted(uri: String, request: Request) -> Result<String, CliError> {
+    Ok(match request {
+        Request { local: true, .. } => local_uri(&uri).unwrap_or(uri),
+        Request { remote: true, .. } => remote_uri(&uri, &hostname()),
         _ => uri,
     })
 }
@@ -160,18 +160,21 @@ mod tests {
         ] {
             assert_eq!(split_scheme(target), expect, "{target}");
         }
-        let wish = with_query(Wish::default(), "local&wait=1&x");
-        assert_eq!((wish.local, wish.wait, wish.remote), (true, true, false));
+        let request = with_query(Request::default(), "local&wait=1&x");
+        assert_eq!(
+            (request.local, request.wait, request.remote),
+            (true, true, false)
+        );
     }
 
     #[test]
     fn a_uri_is_seen_from_its_host_or_from_others() {
-        let local = Wish {
+        let local = Request {
             local: true,
-            ..Wish::default()
+            ..Request::default()
         };
-        let uri = |text: &str, wish| converted(text.to_owned(), wish).unwrap();
+        let uri = |text: &str, request| converted(text.to_owned(), request).unwrap();
         assert_eq!(uri("ssh://h/p", local), "local:///p");
-        assert_eq!(uri("ssh://h/a//b", Wish::default()), "ssh://h/a//b");
+        assert_eq!(uri("ssh://h/a//b", Request::default()), "ssh://h/a//b");
     }
 }

@@ -19,7 +19,7 @@ fn instance(
     }
 }
 
-/// All that is told of a command which prints `out` and ends with `status`.
+/// All output about a command which prints `out` and ends with `status`.
 fn ran(request: &Message, out: &str, status: i32) -> Vec<Act> {
     let output = |stream: &str, data: Value, eof| {
         let io = json!({"stream": stream, "rank": "0", "data": data, "eof": eof});

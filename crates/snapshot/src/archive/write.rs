@@ -11,7 +11,7 @@ use proto::data::Tree;
 /// Mode of every member.
 const MODE: u32 = 0o644;
 
-/// Writes an archive in the order in which it is told.
+/// Writes an archive in the order of the calls.
 pub struct Writer {
     tar: Builder<Packer>,
     uid: u64,

@@ -17,7 +17,7 @@ pub use words::shell_words;
 pub struct Directive {
     /// The line that it begins at, counted from 1.
     pub line: usize,
-    /// Its words, of which the first begins with `-`; empty if it is all comment.
+    /// Words, of which the first begins with `-`; empty if it is all comment.
     pub words: Vec<String>,
 }
 

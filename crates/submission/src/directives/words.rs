@@ -22,7 +22,7 @@ pub enum Wrong {
 /// A line of words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// Its parts in their order.
+    /// Parts in their order.
     pub pieces: Vec<Piece>,
     /// The triple quotes at its end that open a quote of several lines.
     pub opens: Option<&'static str>,

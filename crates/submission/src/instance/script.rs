@@ -29,9 +29,9 @@ pub struct Script {
     pub job_name: String,
     /// The script itself.
     pub text: String,
-    /// Its arguments.
+    /// Arguments.
     pub arguments: Vec<String>,
-    /// It was made of words, so that it has no directives.
+    /// The script was made of words, so that it has no directives.
     pub is_made: bool,
 }
 

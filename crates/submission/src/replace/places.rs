@@ -75,7 +75,7 @@ impl<'o> Place<'o> {
         self.texts.iter().map(|text| text.as_str())
     }
 
-    /// Puts values into the texts, and says whether that changed any.
+    /// Puts values into the texts, and returns true if that changed any.
     pub fn fill(&mut self, values: &Values<'_>) -> Result<bool, CliError> {
         let mut changed = false;
         for place in 0..self.texts.len() {
@@ -185,7 +185,7 @@ impl Options {
         ]
     }
 
-    /// Says in the job's environment which copy it is.
+    /// Sets in the job's environment the number of the copy.
     pub fn set_copy(&mut self, id: u32) {
         let rule = Rule::Any(format!("FLUX_JOB_CC={id}"));
         self.env.0.push(rule);

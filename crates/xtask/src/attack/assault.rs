@@ -38,7 +38,7 @@ impl Kind {
         Kind::Bytes,
     ];
 
-    /// Its name in the table.
+    /// Name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Example => "requests",

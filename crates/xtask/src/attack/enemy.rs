@@ -28,7 +28,7 @@ pub const GUEST: u32 = 65534;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Who {
-    /// Those that are possible: only root can act as another user.
+    /// Users that are possible: only root can act as another user.
     pub fn all(site: &Site) -> Vec<Who> {
         let mut all = vec![Who::StampedGuest, Who::Owner];
         if Enemy::connect(site, Who::Guest).is_ok() {

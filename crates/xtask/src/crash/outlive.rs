@@ -1,8 +1,8 @@
 //! Jobs that run all the while. They write, each also into a file of its own, and every server
 //! is killed or reloaded beneath them: modules alone, in pairs and all together, and the
-//! broker, which is started again on the same state directory. In the end they are told to
-//! stop. Each must have run once, have the output that it has written, to the byte, and the
-//! outcome that it has given itself.
+//! broker, which is started again on the same state directory. In the end they are stopped.
+//! Each must have run once, have the output that it has written, to the byte, and the outcome
+//! that it has given itself.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ const BROKER_EVERY: u64 = 12;
 /// Upper bound of exit codes.
 const CODES: u64 = 5;
 
-/// Script of each job: leaves a mark, and writes lines until it is told to end.
+/// Script of each job: leaves a mark, and writes lines until it is ended.
 const SCRIPT: &str = "\
 echo begun >>marks/$1
 i=0
@@ -109,7 +109,7 @@ impl Jobs<'_> {
         })
     }
 
-    /// Tells all of them to end, and waits until they have.
+    /// Has all of them end, and waits until they have.
     fn end(&self) -> Result<()> {
         std::fs::write(self.folder.join("enough"), "")?;
         let mut handle = self.site.open()?;

@@ -72,7 +72,7 @@ pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()>
     Ok(())
 }
 
-/// Submits jobs until it is told to stop.
+/// Submits jobs until it is stopped.
 fn submit(site: &Site, stop: &AtomicBool, mut rng: Rng) -> Result<()> {
     let duration = "--setattr=system.exec.test.run_duration=1ms";
     while !stop.load(Ordering::Relaxed) {

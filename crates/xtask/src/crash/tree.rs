@@ -211,7 +211,7 @@ impl Pauses {
         true
     }
 
-    /// Those whose time has come go on, or all.
+    /// Resumes the pauses whose time has come, or all.
     fn end(&mut self, fire: &Fire, all: bool) {
         let now = Instant::now();
         self.0.retain(|(rank, pid, until)| {
@@ -225,7 +225,7 @@ impl Pauses {
     }
 }
 
-/// Its parent cuts a rank off.
+/// Parent cuts a rank off.
 fn cut(fire: &Fire, rank: u32) -> bool {
     // One that is paused would not answer before it goes on.
     let above = parent(rank).filter(|parent| !fire.branches.is_paused(&[*parent]));

@@ -132,7 +132,7 @@ fn work(shared: &Shared, uri: String, n: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Gives how many brokers there were.
+/// Returns the number of brokers.
 fn kill_all(args: &CrashArgs, site: &Site, server: &PathBuf, broker: &mut Child) -> Result<u64> {
     let mut rng = Rng::new(args.seed);
     let bar = ProgressBar::new(args.kills);

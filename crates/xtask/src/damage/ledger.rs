@@ -21,9 +21,9 @@ const JOBS: usize = 8;
 pub enum Verdict {
     /// Everything is there, and nobody complains.
     Right,
-    /// The damage is told: by a finding, by the log, or by the error of a read.
+    /// The damage is reported: by a finding, by the log, or by the error of a read.
     Told,
-    /// The instance does not start, and says why.
+    /// The instance does not start, and prints the reason.
     Refused,
     /// Something is not what was acknowledged, and nothing says so.
     Silent,

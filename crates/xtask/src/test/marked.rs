@@ -7,7 +7,7 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Signals every process that carries the mark; returns how many there were.
+/// Signals every process that carries the mark; returns their number.
 pub fn signal(mark: &str, signal: Signal) -> usize {
     let entry = format!("FLUX_TEST_MARK={mark}");
     let carriers = pids().filter(|pid| carries(*pid, entry.as_bytes()));

@@ -19,7 +19,7 @@ pub struct Pool {
     pub scripts: Vec<PathBuf>,
     /// Number of scripts that run at once, at least 1.
     pub jobs: usize,
-    /// Their common environment.
+    /// Common environment.
     pub surroundings: Surroundings,
 }
 

@@ -13,14 +13,14 @@ use super::marked;
 use super::tally::Tally;
 use super::tap::Tap;
 
-/// Time that a script that was told to end may take.
+/// Time that a script may take to end once it was stopped.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Environment common to all scripts of a run.
 pub struct Surroundings {
     /// The command under test.
     pub flux: PathBuf,
-    /// It is another implementation: only common behaviour is tested.
+    /// The tested program is another implementation: only common behaviour is tested.
     pub peer: bool,
     /// Directory of trash directories and outputs.
     pub results: PathBuf,
@@ -34,9 +34,9 @@ pub struct Surroundings {
 
 /// Result of a script.
 pub struct Report {
-    /// Its file name.
+    /// File name.
     pub name: String,
-    /// Its tests by outcome; a script-wide problem is one more failure.
+    /// Tests by outcome; a script-wide problem is one more failure.
     pub tally: Tally,
     /// Errors; empty when it passed.
     pub problems: Vec<String>,
@@ -145,8 +145,8 @@ fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
     }
 }
 
-/// Ends the script and all that it started: first politely, so that the output says
-/// where it was.
+/// Ends the script and all that it started: first politely, so that the output shows how
+/// far it was.
 fn give_up(child: &mut Child, name: &str) -> Result<ExitStatus> {
     let mark = format!("{}.{}", name.trim_end_matches(".t"), child.id());
     marked::signal(&mark, Signal::TERM);

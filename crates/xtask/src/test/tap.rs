@@ -5,7 +5,7 @@ use super::tally::Tally;
 /// Contents of a script's output.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tap {
-    /// Its tests by outcome.
+    /// Tests by outcome.
     pub tally: Tally,
     /// Number of tests announced.
     plan: Option<usize>,

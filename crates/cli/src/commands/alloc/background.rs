@@ -94,7 +94,7 @@ pub fn wait(
             Err(_) => return Err(progress.failed("instance startup failed")),
         }
     }
-    progress.say(flux, "ready")?;
+    progress.print(flux, "ready")?;
     flux.line(id)?;
     Ok(())
 }
@@ -153,16 +153,16 @@ impl Progress {
         let (began, _) = self.began.unwrap_or((now, now));
         self.began = Some((began, now));
         match entry.name() {
-            _ if is_first => self.say(flux, "waiting for resources"),
+            _ if is_first => self.print(flux, "waiting for resources"),
             "alloc" => {
-                self.say(flux, "resources allocated")?;
-                self.say(flux, "waiting for instance")
+                self.print(flux, "resources allocated")?;
+                self.print(flux, "waiting for instance")
             }
             _ => Ok(()),
         }
     }
 
-    fn say(&self, flux: &mut Flux, what: &str) -> Result<(), CliError> {
+    fn print(&self, flux: &mut Flux, what: &str) -> Result<(), CliError> {
         let (began, now) = match (self.began, what) {
             (Some((began, _)), "ready") => (began, command::clock::now()),
             (began, _) => began.unwrap_or_default(),

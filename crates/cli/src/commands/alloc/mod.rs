@@ -44,7 +44,7 @@ impl Run for Alloc {
     const STYLE: Style = Style::Tagged;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        if self.slots.0.tell_plugins(flux)? {
+        if self.slots.0.notify_plugins(flux)? {
             return Ok(());
         }
         self.slots.check()?;

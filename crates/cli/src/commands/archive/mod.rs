@@ -25,8 +25,8 @@ pub use mapped::Filemap;
 
 /// Store files under a key, and extract them on any node
 ///
-/// Each broker asks only its parent for a file, so
-/// many nodes that extract it read it once. Only the instance owner may use archives.
+/// Each broker asks only its parent for a file, so the file is read once for any number of
+/// nodes. Only the instance owner may use archives.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux archive create -C /project dataset1

@@ -61,7 +61,7 @@ impl Run for Bulksubmit {
     const STYLE: Style = Style::Tagged;
 
     fn run(mut self, flux: &mut Flux) -> Result<(), CliError> {
-        if self.options.tell_plugins(flux)? {
+        if self.options.notify_plugins(flux)? {
             return Ok(());
         }
         let words = Words::split(std::mem::take(&mut self.options.command))?;
@@ -86,7 +86,7 @@ impl Run for Bulksubmit {
         }
         if is_dry {
             for place in 0..bulk.combinations.len() {
-                let (_, line) = bulk.job(place, Told::Dry)?;
+                let (_, line) = bulk.job(place, RunMode::Dry)?;
                 flux.line(line)?;
             }
             return Ok(());
@@ -97,12 +97,12 @@ impl Run for Bulksubmit {
         if is_told {
             // All that is to be submitted, before the first id.
             for place in 0..count {
-                let (_, line) = bulk.job(place, Told::Submitted)?;
+                let (_, line) = bulk.job(place, RunMode::Submitted)?;
                 flux.line(line)?;
             }
         }
         let templates = (0..count).map(|place| {
-            let (template, _) = bulk.job(place, Told::Submitted)?;
+            let (template, _) = bulk.job(place, RunMode::Submitted)?;
             template.options.refuse_input_ranks(Self::NAME)?;
             Ok(template)
         });
@@ -121,10 +121,10 @@ impl Run for Bulksubmit {
 
 /// Handling of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// It is only shown.
+enum RunMode {
+    /// The job is only shown.
     Dry,
-    /// It is submitted.
+    /// The job is submitted.
     Submitted,
 }
 
@@ -154,19 +154,19 @@ impl Bulk {
             return Ok(count.saturating_mul(self.template.copies()?.count()));
         }
         let counts = (0..count).map(|place| {
-            let (template, _) = self.job(place, Told::Submitted)?;
+            let (template, _) = self.job(place, RunMode::Submitted)?;
             Ok(template.copies()?.count())
         });
         let counts: Result<Vec<u64>, CliError> = counts.collect();
         Ok(counts?.iter().sum())
     }
 
-    /// The job at a place, and the line that tells of it.
-    fn job(&self, place: u64, told: Told) -> Result<(Template, String), CliError> {
+    /// The job at a place, and the line about it.
+    fn job(&self, place: u64, told: RunMode) -> Result<(Template, String), CliError> {
         let (seq, inputs) = self.combinations.at(place);
         let mut template = self.template.clone();
         // The copies have their numbers put in later.
-        let cc = match told == Told::Dry || template.has_copies() {
+        let cc = match told == RunMode::Dry || template.has_copies() {
             true => "{cc}",
             false => "",
         };

@@ -28,7 +28,7 @@ pub enum Kind {
     FsdReal,
 }
 
-/// The option that says which type.
+/// The option for the type of a value.
 #[derive(clap::Args)]
 pub struct Typed {
     /// Require a value of this type

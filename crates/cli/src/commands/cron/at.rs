@@ -56,7 +56,7 @@ impl Tab {
                 Err(refusal) if refusal.errno == proto::Errno::EPROTO => return Err(bad()),
                 made => made?,
             };
-            say_created(flux, "tab", &made)?;
+            print_created(flux, "tab", &made)?;
         }
         Ok(())
     }
@@ -102,7 +102,7 @@ impl At {
                 "the instance is in another time zone: set TZ to it",
             ));
         }
-        say_created(flux, "at", &made)
+        print_created(flux, "at", &made)
     }
 }
 
@@ -137,7 +137,7 @@ fn next_wakeup(entry: &Entry) -> f64 {
     }
 }
 
-fn say_created(flux: &mut Flux, verb: &str, made: &Entry) -> Result<(), CliError> {
+fn print_created(flux: &mut Flux, verb: &str, made: &Entry) -> Result<(), CliError> {
     let next = next_wakeup(made);
     let wait = next - clock::now();
     let when = Timestamp::from_second(next as i64).unwrap_or_default();

@@ -17,7 +17,7 @@ pub(super) struct Shells {
 }
 
 impl Shells {
-    /// Those of a running job, as soon as they can be asked.
+    /// Shells of a running job, as soon as they can be asked.
     pub fn of(handle: &mut Handle, job: &str) -> Result<Shells, CliError> {
         let unknown = || CliError::new(format!("error parsing jobid: \"{job}\""));
         let id: JobId = job.parse().map_err(|_| unknown())?;

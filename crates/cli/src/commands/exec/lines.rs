@@ -19,7 +19,7 @@ impl Lines {
         Lines { label, partial }
     }
 
-    /// Takes in a piece and writes the lines that are whole; at the end, the rest.
+    /// Appends a piece and writes the lines that are whole; at the end, the rest.
     pub fn push(&mut self, out: &mut dyn Write, data: &[u8], eof: bool) -> io::Result<()> {
         self.partial.extend_from_slice(data);
         let whole = match self.partial.iter().rposition(|byte| *byte == b'\n') {

@@ -56,7 +56,7 @@ pub struct Exec {
     /// Do not list the ranks that failed
     #[arg(short, long)]
     quiet: bool,
-    /// Report how many processes have started and exited
+    /// Print the number of processes that have started and exited
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Leave the processes running and print 'RANK: PID' for each
@@ -136,7 +136,7 @@ impl Exec {
         Ok(ranks)
     }
 
-    /// Those of `n` ranks that were asked for.
+    /// Ranks of `n` ranks that were asked for.
     fn ranks_of(&self, n: u32) -> Result<IdSet, CliError> {
         let all = IdSet::first_n(n);
         let ranks = match self.rank.as_str() {
@@ -221,7 +221,9 @@ impl Exec {
         let mut outcome = Outcome::default();
         for (rank, call) in calls {
             match handle.wait(call) {
-                Ok(rexec::Told::Started { pid }) => flux.line(format_args!("{rank}: {pid}"))?,
+                Ok(rexec::ProcessReply::Started { pid }) => {
+                    flux.line(format_args!("{rank}: {pid}"))?
+                }
                 Ok(_) => outcome.refused(flux, rank, &self.command[0], &session::surprise())?,
                 Err(refusal) => outcome.refused(flux, rank, &self.command[0], &refusal)?,
             }

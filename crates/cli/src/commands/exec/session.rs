@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use client::{Arrival, Call, CallId, Handle, Refusal};
 use proto::data::stdio::Data;
-use proto::rexec::{Credit, Kill, Told, Write};
+use proto::rexec::{Credit, Kill, ProcessReply, Write};
 use proto::{Errno, Payload};
 
 use super::input::Input;
 use super::lines::Lines;
 use super::outcome::Outcome;
-use super::signals::{Signals, Wish};
+use super::signals::{SignalAction, Signals};
 use crate::limits::OUTPUT_CREDIT_BYTES;
 use command::error::CliError;
 use command::flux::Flux;
@@ -37,7 +37,8 @@ struct Target {
     pid: Option<i32>,
     /// Bytes of input that there is room for.
     credit: u64,
-    /// Bytes of output that were written since its server was told of room for more.
+    /// Bytes of output that were written since room for more was last granted to the
+    /// server.
     written: u64,
     out: Lines,
     err: Lines,
@@ -184,19 +185,19 @@ impl Session {
             // Of a signal that was passed on: the process may have ended before.
             return Ok(());
         };
-        let told =
-            answer.and_then(|message| Told::decode(message.payload()).map_err(|_| surprise()));
+        let told = answer
+            .and_then(|message| ProcessReply::decode(message.payload()).map_err(|_| surprise()));
         match told {
-            Ok(Told::Started { pid } | Told::Attached { pid, .. }) => {
+            Ok(ProcessReply::Started { pid } | ProcessReply::Attached { pid, .. }) => {
                 target.pid = Some(pid);
                 self.n_started += 1;
                 self.count(flux)?;
             }
-            Ok(Told::AddCredit { channels }) => {
+            Ok(ProcessReply::AddCredit { channels }) => {
                 let more = channels.get("stdin").copied().unwrap_or(0);
                 target.credit = target.credit.saturating_add(more);
             }
-            Ok(Told::Output { io, .. }) => {
+            Ok(ProcessReply::Output { io, .. }) => {
                 let data = io.bytes().unwrap_or_default();
                 match io.stream.as_str() {
                     "stderr" => target.err.push(&mut flux.err, &data, io.is_eof())?,
@@ -211,8 +212,8 @@ impl Session {
                     handle.notify(call.topic(&topic).to(target.rank));
                 }
             }
-            Ok(Told::Stopped) => {}
-            Ok(Told::Finished { status }) => {
+            Ok(ProcessReply::Stopped) => {}
+            Ok(ProcessReply::Finished { status }) => {
                 target.pid = None;
                 // It takes no input any more, and keeps none from the others.
                 target.credit = u64::MAX;
@@ -243,24 +244,24 @@ impl Session {
 
     /// Carries out a signal; true to leave.
     fn obey(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<bool, CliError> {
-        let Some(wish) = self.signals.as_mut().and_then(Signals::next) else {
+        let Some(action) = self.signals.as_mut().and_then(Signals::next) else {
             return Ok(false);
         };
-        match (wish, &self.attached) {
+        match (action, &self.attached) {
             (_, Some(name)) => {
                 let text = format!("detached: 'flux sproc kill 15 {name}' ends the process");
                 flux.warn(text)?;
                 self.targets.clear();
                 Ok(true)
             }
-            (Wish::Leave, None) => {
+            (SignalAction::Leave, None) => {
                 for target in self.targets.values() {
                     let how = "command still running at exit";
                     self.outcome.failed(target.rank, how, 1);
                 }
                 Ok(true)
             }
-            (Wish::Forward(signum), None) => {
+            (SignalAction::Forward(signum), None) => {
                 let topic = format!("{}.kill", self.streams.service);
                 for target in self.targets.values() {
                     let Some(pid) = target.pid else { continue };

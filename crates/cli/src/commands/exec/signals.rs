@@ -11,7 +11,7 @@ const SECOND_KEY: Duration = Duration::from_secs(1);
 
 /// Action requested by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum SignalAction {
     /// Pass it on to all processes.
     Forward(i32),
     /// End without waiting for them.
@@ -37,20 +37,20 @@ impl Signals {
     }
 
     /// Action requested by the next signal, if there is one.
-    pub fn next(&mut self) -> Option<Wish> {
+    pub fn next(&mut self) -> Option<SignalAction> {
         let info = self.descriptor.read_signal().ok()??;
         let signum = i32::try_from(info.ssi_signo).ok()?;
-        Some(wish(&mut self.interrupted, signum, Instant::now()))
+        Some(action(&mut self.interrupted, signum, Instant::now()))
     }
 }
 
-fn wish(interrupted: &mut Option<Instant>, signum: i32, now: Instant) -> Wish {
+fn action(interrupted: &mut Option<Instant>, signum: i32, now: Instant) -> SignalAction {
     if signum != Signal::SIGINT as i32 {
-        return Wish::Forward(signum);
+        return SignalAction::Forward(signum);
     }
     match interrupted.replace(now) {
-        Some(first) if now.duration_since(first) <= SECOND_KEY => Wish::Leave,
-        _ => Wish::Forward(signum),
+        Some(first) if now.duration_since(first) <= SECOND_KEY => SignalAction::Leave,
+        _ => SignalAction::Forward(signum),
     }
 }
 
@@ -69,13 +69,13 @@ mod tests {
         let start = Instant::now();
         let mut interrupted = None;
         for (signum, ms, expect) in [
-            (2, 0, Wish::Forward(2)),
-            (2, 1500, Wish::Forward(2)),
-            (15, 1600, Wish::Forward(15)),
-            (2, 2400, Wish::Leave),
+            (2, 0, SignalAction::Forward(2)),
+            (2, 1500, SignalAction::Forward(2)),
+            (15, 1600, SignalAction::Forward(15)),
+            (2, 2400, SignalAction::Leave),
         ] {
             let now = start + Duration::from_millis(ms);
-            assert_eq!(wish(&mut interrupted, signum, now), expect, "at {ms} ms");
+            assert_eq!(action(&mut interrupted, signum, now), expect, "at {ms} ms");
         }
     }
 }

@@ -38,10 +38,10 @@ impl Fsck {
             let stays = job.is_some() || is_lost(key);
             grow.take(blobs, key)?;
             match left {
-                None => say(flux, key, "unlinked")?,
+                None => print(flux, key, "unlinked")?,
                 Some(left) if stays => {
                     grow.put(blobs, key, left)?;
-                    say(flux, key, "cut")?;
+                    print(flux, key, "cut")?;
                 }
                 Some(left) => aside.push((key.clone(), left)),
             }
@@ -56,13 +56,13 @@ impl Fsck {
         // Only now, so that every directory is read and written once.
         for (key, tree) in aside {
             grow.put(blobs, &lost(&key), tree)?;
-            say(flux, &key, "moved to lost+found")?;
+            print(flux, &key, "moved to lost+found")?;
         }
         Ok(grow.finish(blobs)?.0)
     }
 }
 
-fn say(flux: &mut Flux, key: &Key, what: &str) -> Result<(), CliError> {
+fn print(flux: &mut Flux, key: &Key, what: &str) -> Result<(), CliError> {
     flux.warn(format!("{key}: {what}"))
 }
 

@@ -20,7 +20,7 @@ pub struct Sources<'f> {
 }
 
 impl<'f> Sources<'f> {
-    /// `falls_back` says whether a text that could be a job id may be a host name.
+    /// `falls_back` allows a text that could be a job id to be a host name.
     pub fn new(flux: &'f mut Flux, falls_back: bool) -> Sources<'f> {
         Sources {
             flux,

@@ -66,7 +66,8 @@ impl Hostpids {
     }
 }
 
-/// Waits until the job's tasks have been started, and tells who started them.
+/// Waits until the job's tasks have been started, and returns the shell or launcher that
+/// started them.
 fn shell_of(handle: &mut Handle, id: JobId, deadline: Option<Instant>) -> Result<Shell, CliError> {
     let request = EventlogWatch {
         id,

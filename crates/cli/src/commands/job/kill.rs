@@ -57,7 +57,7 @@ impl KillAll {
             .rpc(&request)
             .map_err(|refusal| CliError::from(refusal).about("killall"))?;
         let done = signal_description(i32::try_from(signum).unwrap_or(0));
-        self.selected.tell(flux, counted, &done)
+        self.selected.print(flux, counted, &done)
     }
 }
 

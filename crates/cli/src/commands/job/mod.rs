@@ -1,4 +1,4 @@
-//! `flux job`: what can be asked and done about single jobs, one file a verb.
+//! `flux job`: queries of single jobs and operations on them, one file for each verb.
 
 mod array;
 mod attach;
@@ -137,8 +137,8 @@ impl Selected {
         }))
     }
 
-    /// Says what became of them.
-    fn tell(&self, flux: &mut Flux, counted: Counted, done: &str) -> Result<(), CliError> {
+    /// Prints the result.
+    fn print(&self, flux: &mut Flux, counted: Counted, done: &str) -> Result<(), CliError> {
         let Counted { count, errors } = counted;
         let program = flux.program().to_owned();
         match (count, self.force) {

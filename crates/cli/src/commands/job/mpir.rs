@@ -35,11 +35,11 @@ pub static MPIR_debug_state: AtomicI32 = AtomicI32::new(0);
 #[unsafe(no_mangle)]
 pub static MPIR_debug_abort_string: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
 
-/// Its existence marks us as no process of the job.
+/// The existence of this symbol marks us as no process of the job.
 #[unsafe(no_mangle)]
 pub static MPIR_i_am_starter: AtomicI32 = AtomicI32::new(1);
 
-/// Its existence says that processes go on if no debugger attaches to them.
+/// The existence of this symbol says that processes go on if no debugger attaches to them.
 #[unsafe(no_mangle)]
 pub static MPIR_partial_attach_ok: AtomicI32 = AtomicI32::new(1);
 

@@ -108,7 +108,7 @@ impl RaiseAll {
         let counted = handle
             .rpc(&request)
             .map_err(|refusal| CliError::from(refusal).about("raiseall"))?;
-        self.selected.tell(flux, counted, "Raised exception on")
+        self.selected.print(flux, counted, "Raised exception on")
     }
 }
 

@@ -51,7 +51,7 @@ impl Status {
             let pending: Vec<_> = ids.iter().map(watch).collect();
             for ((id, name), pending) in ids.iter().zip(names).zip(pending) {
                 let end = End::wait(&mut handle, pending).map_err(|error| error.said_of(name))?;
-                worst = worst.max(self.tell(flux, *id, &end)?);
+                worst = worst.max(self.print(flux, *id, &end)?);
             }
         }
         match worst {
@@ -60,8 +60,8 @@ impl Status {
         }
     }
 
-    /// Prints what is wanted and gives back the exit code.
-    fn tell(&self, flux: &mut Flux, id: JobId, end: &End) -> Result<u8, CliError> {
+    /// Prints the requested text and returns the exit code.
+    fn print(&self, flux: &mut Flux, id: JobId, end: &End) -> Result<u8, CliError> {
         if self.json {
             writeln!(flux.out, "{}", end.object(id))?;
         }

@@ -135,7 +135,9 @@ impl Job {
 
     fn hosts(&mut self) -> Result<Hostlist, CliError> {
         let Some((handle, id)) = &mut self.of else {
-            return Err(CliError::new("hosts are known only for jobs, not for a map"));
+            return Err(CliError::new(
+                "hosts are known only for jobs, not for a map",
+            ));
         };
         let r = lookup(handle, *id, "R", JSON_DECODE)?;
         let r: Rset = serde_json::from_value(r)

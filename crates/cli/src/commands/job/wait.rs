@@ -43,7 +43,7 @@ impl Wait {
             };
             if self.all {
                 code |= u8::from(!waited.success);
-                self.tell(flux, &waited)?;
+                self.print(flux, &waited)?;
                 continue;
             }
             if id.is_none() {
@@ -61,7 +61,7 @@ impl Wait {
     }
 
     /// Failures are always said, successes only if wanted.
-    fn tell(&self, flux: &mut Flux, waited: &job_manager::Waited) -> Result<(), CliError> {
+    fn print(&self, flux: &mut Flux, waited: &job_manager::Waited) -> Result<(), CliError> {
         let id = waited.id;
         match (waited.success, self.verbose) {
             (true, true) => flux.note(format_args!("{id}: job completed successfully"))?,

@@ -25,7 +25,7 @@ pub struct Listing {
     pub count: u64,
 }
 
-/// Jobs as job-list tells of them.
+/// Jobs in the form of job-list.
 pub struct Listed<J> {
     /// The jobs.
     pub jobs: Vec<J>,

@@ -140,7 +140,7 @@ impl Job {
         Some((expiration - now).max(0.0))
     }
 
-    /// Its run time, or its time limit if it does not run yet.
+    /// The run time, or its time limit if it does not run yet.
     pub fn contextual_time(&self, now: f64) -> f64 {
         match self.state() {
             Some(State::New | State::Depend | State::Priority | State::Sched) => {
@@ -173,7 +173,7 @@ impl Job {
         })
     }
 
-    /// Its outstanding dependencies.
+    /// Outstanding dependencies.
     pub fn dependencies(&self) -> &[String] {
         self.dependencies.as_deref().unwrap_or_default()
     }

@@ -230,7 +230,7 @@ impl Jobs {
         Ok(Some(jobs).filter(|jobs| !jobs.is_empty()))
     }
 
-    /// The jobs; tells if there are more.
+    /// The jobs; returns true too if there are more.
     fn all_of<J>(&self, flux: &mut Flux, listed: Listed<J>) -> Result<Vec<J>, CliError> {
         if listed.is_cut && !self.format.no_header {
             flux.note(format_args!(

@@ -59,7 +59,7 @@ type Answer<J> = (usize, Result<Inner<J>, CliError>);
 
 impl Jobs {
     /// Lists the instances among `jobs`, which are `depth` levels down below `above`. One
-    /// that cannot be asked is told, and passed over.
+    /// that cannot be asked is reported, and passed over.
     pub(super) fn descend(
         &self,
         flux: &mut Flux,
@@ -149,7 +149,7 @@ impl Jobs {
         job.running_uri().filter(|_| is_ours)
     }
 
-    /// The answer; an error is told.
+    /// The answer; an error is printed.
     fn or_told<J>(
         &self,
         flux: &mut Flux,

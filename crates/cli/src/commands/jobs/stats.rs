@@ -1,11 +1,11 @@
-//! `flux jobs --stats`: how many jobs there are by state and result.
+//! `flux jobs --stats`: the number of jobs by state and result.
 
 use proto::job_list::{JobCounts, JobStatsReply};
 
 use command::error::CliError;
 
-/// The counts in a sentence, and how many jobs are active: of all jobs, or of the queues that
-/// are named.
+/// The counts in a sentence, and the number of active jobs: of all jobs, or of the queues
+/// that are named.
 pub fn summary(stats: &JobStatsReply, queues: &[&str]) -> Result<(String, u64), CliError> {
     let (mut running, mut completed, mut failed) = (0, 0, 0);
     let (mut pending, mut purged, mut active) = (0, 0, 0);

@@ -72,7 +72,7 @@ impl Watch {
         }
     }
 
-    /// Takes in all that the brokers have shown before they got to know of this.
+    /// Receives all messages that the brokers have shown before they learned of this.
     pub(super) fn catch_up(&mut self, handle: &mut Handle) -> Result<(), CliError> {
         let ranks = self.traces.iter().map(|(_, rank)| *rank);
         let ping = |rank| {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// One module. `flux modprobe show` prints the fields in this order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Definition {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// The module that is loaded under it.
     pub module: String,
@@ -20,11 +20,11 @@ pub struct Definition {
     pub provides: Vec<String>,
     /// Modules and services that are loaded with it.
     pub requires: Vec<String>,
-    /// Those without which it is not.
+    /// Modules that this one needs.
     pub needs: Vec<String>,
-    /// Those that are loaded after it.
+    /// Modules that are loaded after it.
     pub before: Vec<String>,
-    /// Those that are loaded before it.
+    /// Modules that are loaded before it.
     pub after: Vec<String>,
     /// The highest stands for a service.
     pub priority: i64,

@@ -11,7 +11,7 @@ use super::definition::Definition;
 #[derive(Debug, Clone)]
 pub struct Known {
     modules: Vec<Definition>,
-    /// Those that are left out here.
+    /// Modules that are left out here.
     left_out: BTreeSet<String>,
 }
 
@@ -52,7 +52,7 @@ impl Known {
         self.modules.iter().find(|module| module.name == name)
     }
 
-    /// Takes in a file: an array `modules`, a table `alternatives`, and tables of modules.
+    /// Adds a file: an array `modules`, a table `alternatives`, and tables of modules.
     pub fn add_file(&mut self, tables: &Map<String, Value>) -> Result<(), String> {
         let entries = tables.get("modules").map(|modules| {
             let entries = modules
@@ -76,7 +76,7 @@ impl Known {
         self.add_tables(others)
     }
 
-    /// Takes in tables of modules, and one of alternatives.
+    /// Adds tables of modules, and one of alternatives.
     pub fn add_tables<'a>(
         &mut self,
         tables: impl Iterator<Item = (&'a String, &'a Value)>,
@@ -173,7 +173,7 @@ impl Known {
         found.ok_or_else(|| no_such_module(name))
     }
 
-    /// Those that an instance starts with: of several for a service, one.
+    /// Modules that an instance starts with: of several for a service, one.
     pub fn wanted(&self) -> impl Iterator<Item = &Definition> {
         let stands = |module: &Definition, service: &String| {
             self.resolve(service)

@@ -225,7 +225,7 @@ impl Start {
         }
     }
 
-    /// Does a task, and says how it failed. `false` if it has.
+    /// Does a task, and prints its failure. `false` if it has.
     fn try_task(&mut self, flux: &mut Flux, name: &str) -> Result<bool, CliError> {
         let begun = clock::now();
         if self.is_verbose {

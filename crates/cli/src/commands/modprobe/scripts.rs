@@ -11,7 +11,7 @@ use super::sources::Folders;
 
 /// Folders with scripts besides that of the installation.
 pub(super) const EXTRA: &str = "FLUX_RC_EXTRA";
-/// Tells scripts which start this is.
+/// Variable that marks the start for scripts.
 const USED: &str = "FLUX_RC_USE_MODPROBE";
 
 /// Runs a command of ours.

@@ -21,7 +21,7 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    /// Those of the program that runs.
+    /// Folders of the program that runs.
     pub fn find() -> Result<Folders, CliError> {
         let bin = Layout::find()?.bin;
         let prefix = bin.parent().unwrap_or(Path::new("/"));

@@ -15,7 +15,7 @@ const NAME: &str = "name:";
 pub struct Expression {
     /// Somewhere in its name.
     name: Option<Regex>,
-    /// Its id is in each of them.
+    /// The id is in each of them.
     ids: Vec<RangeInclusive<JobId>>,
 }
 

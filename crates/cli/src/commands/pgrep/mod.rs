@@ -177,7 +177,7 @@ impl Run for Pkill {
     }
 }
 
-/// Cancels jobs, and gives back those that could be.
+/// Cancels jobs, and returns those that could be cancelled.
 fn cancel(flux: &mut Flux, handle: &mut Handle, ids: &[JobId]) -> Result<Vec<JobId>, CliError> {
     let mut canceled = Vec::with_capacity(ids.len());
     for ids in ids.chunks(REQUESTS_IN_FLIGHT_MAX) {

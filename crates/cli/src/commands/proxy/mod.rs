@@ -151,7 +151,7 @@ struct Running<'p> {
 }
 
 impl Running<'_> {
-    /// Gives back the exit code of the command.
+    /// Returns the exit code of the command.
     fn run(&mut self, flux: &mut Flux) -> Result<u8, CliError> {
         loop {
             let Some(hub) = &mut self.hub else {

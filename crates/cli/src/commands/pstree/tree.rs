@@ -45,7 +45,7 @@ impl Grower {
         Ok(self.grow(&jobs, levels, self.threads))
     }
 
-    /// The same for some jobs. Gives back too which of them are not known.
+    /// The same for some jobs. Also returns those of them that are not known.
     pub fn ids(
         &self,
         handle: &mut Handle,
@@ -104,7 +104,7 @@ impl Grower {
         instance.flatten().map(Box::new)
     }
 
-    /// The job that the instance is, if its parent tells of it.
+    /// The job that the instance is, if its parent reports it.
     fn enclosing_job(&self, handle: &mut Handle) -> Option<Job> {
         let id: JobId = handle.attr("jobid").ok()?.parse().ok()?;
         let uri = handle.attr("parent-uri").ok()?;

@@ -236,7 +236,7 @@ struct Queue<'a> {
     name: Option<String>,
     state: QueueState,
     config: &'a Queues,
-    /// Its resources, if a field needs them.
+    /// Resources, if a field needs them.
     resources: Option<SchedStatusReply>,
 }
 

@@ -72,14 +72,14 @@ struct Target {
     #[arg(short, long)]
     all: bool,
     #[command(flatten)]
-    told: Told,
+    told: StateOutput,
     #[command(flatten)]
     queue: Name,
 }
 
 /// Output about changed queues.
 #[derive(clap::Args)]
-struct Told {
+struct StateOutput {
     /// Do not print the new state
     #[arg(long)]
     quiet: bool,
@@ -177,7 +177,7 @@ impl Target {
         };
         let changed = handle.rpc(&request);
         changed.map_err(|refusal| CliError::from(refusal).about(verb))?;
-        self.told.tell(flux, &mut handle, queue, Part::Submission)
+        self.told.print(flux, &mut handle, queue, Part::Submission)
     }
 
     fn start(
@@ -203,12 +203,12 @@ impl Target {
         };
         let changed = handle.rpc(&request);
         changed.map_err(|refusal| CliError::from(refusal).about(verb))?;
-        self.told.tell(flux, &mut handle, queue, Part::Scheduling)
+        self.told.print(flux, &mut handle, queue, Part::Scheduling)
     }
 }
 
-impl Told {
-    fn tell(
+impl StateOutput {
+    fn print(
         self,
         flux: &mut Flux,
         handle: &mut Handle,

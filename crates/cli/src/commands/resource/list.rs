@@ -106,7 +106,7 @@ enum Field {
     State,
     Queue,
     Properties,
-    /// Those that do not tell queues apart.
+    /// Properties that do not distinguish queues.
     ExtraProperties,
     Nnodes,
     Ncores,

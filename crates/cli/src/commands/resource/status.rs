@@ -143,7 +143,7 @@ pub struct Row {
     pub timestamp: f64,
     /// The nodes.
     pub ranks: IdSet,
-    /// They are there.
+    /// The nodes are online.
     pub is_up: bool,
 }
 
@@ -271,7 +271,7 @@ pub fn combined(rows: Vec<Row>, format: &Format<Field>) -> Vec<Row> {
 struct Busy {
     /// Of jobs, or after them.
     allocated: IdSet,
-    /// Those where a command runs after a job.
+    /// Nodes where a command runs after a job.
     housekeeping: IdSet,
 }
 

@@ -36,7 +36,7 @@ impl Run for Submit {
     const STYLE: Style = Style::Tagged;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        if self.options.tell_plugins(flux)? {
+        if self.options.notify_plugins(flux)? {
             return Ok(());
         }
         let template = Template::new(self.options, self.many, &self.array)?;

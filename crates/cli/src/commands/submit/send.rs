@@ -80,7 +80,7 @@ struct Sender<'s> {
 
 impl Sender<'_> {
     /// Until every request is answered and every job has come to its event. A job that cannot be
-    /// made ends the sending, and is told when those before it have been answered.
+    /// made ends the sending, and is reported when those before it have been answered.
     fn run(
         &mut self,
         flux: &mut Flux,

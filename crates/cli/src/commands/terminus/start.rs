@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use client::Handle;
 use proto::attr::names;
-use proto::terminus::{List, Made, New, Session, Told};
+use proto::terminus::{List, Made, New, Session, TerminalReply};
 
 use super::server::Server;
 use super::{attach, refuse_nesting};
@@ -99,7 +99,7 @@ impl Start {
         let call = self.server.call(&Session::attach("wo", None)).topic(&topic);
         for told in handle.stream(call) {
             match told {
-                Ok(Told::Exit { status, .. }) => return super::end_as(status),
+                Ok(TerminalReply::Exit { status, .. }) => return super::end_as(status),
                 Ok(_) => {}
                 Err(refusal) => return Err(refusal.into()),
             }

@@ -7,7 +7,7 @@ use command::plain::Plain;
 
 /// Columns of the pane.
 const PANE_COLUMNS: usize = 80;
-/// Its rows; jobs begin below them, with a header.
+/// Rows; jobs begin below them, with a header.
 pub const PANE_ROWS: usize = 6;
 
 /// Columns between which the title stands.

@@ -131,7 +131,7 @@ impl Top {
             session = Session::open(flux, connect(flux, place)?, &place.title)?;
             session.choose(&choice);
             if let Some(error) = message {
-                session.tell(error.text());
+                session.show_message(error.text());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Data of an instance, and the user's selection. Pure: time is told.
+//! Data of an instance, and the user's selection. Pure: the time is a parameter.
 
 use proto::data::{Fsd, Rset};
 use proto::job_list::{JobCounts, JobStatsReply};
@@ -27,7 +27,7 @@ pub struct Fixed {
     pub expiration: f64,
     /// Brokers.
     pub size: u32,
-    /// In how many instances it is.
+    /// Number of instances that it is in.
     pub depth: u32,
     /// When it began, in seconds since the epoch.
     pub start: f64,

@@ -71,7 +71,7 @@ impl Screen {
         self.columns
     }
 
-    /// Writes a text, cut at the edges. Gives back the column after it.
+    /// Writes a text, cut at the edges. Returns the column after it.
     pub fn put(&mut self, row: usize, column: usize, text: &str, look: Look) -> usize {
         let mut at = column;
         for character in text.chars() {

@@ -156,7 +156,7 @@ impl Session {
     }
 
     /// Shows a message for some time.
-    pub fn tell(&mut self, text: &str) {
+    pub fn show_message(&mut self, text: &str) {
         self.model.message = Some((text.to_owned(), clock::now() + MESSAGE_S));
     }
 

@@ -24,7 +24,7 @@ struct Done {
     err: String,
 }
 
-/// Runs `flux submit`, `flux run` and `flux job` in turn until it is told to stop.
+/// Runs `flux submit`, `flux run` and `flux job` in turn until it is stopped.
 pub fn command(fire: &Fire, first: u64) -> Result<()> {
     let mut turn = first;
     while !fire.ledger.is_stopped() {

@@ -27,8 +27,8 @@ const UNSTORED_MAX: u64 = 8;
 /// Events of jobs that are told and not kept.
 const VOLATILE: [&str; 3] = ["annotations", "memo", "invalidate"];
 
-/// Follows one stream until it breaks, ends, or there is nothing more to be told; whether
-/// everything was told. Each answer is given to `see`.
+/// Follows one stream until it breaks, ends, or there is nothing more to come; returns
+/// true if everything came. Each answer is given to `see`.
 fn follow<M>(
     fire: &Fire,
     handle: &mut Handle,

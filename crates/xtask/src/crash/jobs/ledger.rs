@@ -46,7 +46,7 @@ struct Book {
 pub struct Entry {
     /// The job that was acknowledged.
     pub id: Option<JobId>,
-    /// True if the submitter was told that there is no job.
+    /// True if the submitter was answered that there is no job.
     pub is_refused: bool,
     /// True if the job has ended and was found correct.
     pub is_settled: bool,
@@ -85,12 +85,12 @@ impl Ledger {
         self.next.load(Ordering::Relaxed)
     }
 
-    /// A submitter was told a job id.
+    /// A submitter received a job id.
     pub fn acknowledged(&self, task: Task, id: JobId) {
         self.edit(task, |entry| entry.id = Some(id));
     }
 
-    /// A submitter was told that it did not work.
+    /// A submitter received an error.
     pub fn refused(&self, task: Task) {
         self.edit(task, |entry| entry.is_refused = true);
     }
@@ -122,7 +122,7 @@ impl Ledger {
         self.book().told.get(&id).cloned().unwrap_or_default()
     }
 
-    /// Notes what a stream told of a job.
+    /// Notes the events of a job in a stream.
     pub fn note(&self, id: JobId, note: impl FnOnce(&mut Told)) {
         note(self.book().told.entry(id).or_default());
     }

@@ -15,7 +15,7 @@ use super::task::Task;
 /// A call that takes longer than this counts as never answered.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
-/// Submits jobs and waits for them until it is told to stop.
+/// Submits jobs and waits for them until it is stopped.
 pub fn submit(fire: &Fire, first: u64) {
     let Ok(mut handle) = fire.site.open() else {
         return;

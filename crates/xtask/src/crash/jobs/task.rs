@@ -83,7 +83,7 @@ impl Task {
             .collect()
     }
 
-    /// Its name, by which it is found, no matter who submitted it.
+    /// Name, by which it is found, no matter who submitted it.
     pub fn name(self) -> String {
         format!("crash{}", self.0)
     }

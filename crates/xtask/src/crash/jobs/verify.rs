@@ -183,7 +183,7 @@ fn log_of(handle: &mut Handle, id: JobId, path: &str) -> (String, Vec<Entry>) {
     (String::from_utf8_lossy(&bytes).into_owned(), entries)
 }
 
-/// The log of a job that has ended. A follower of jobs hears of an event before it is
+/// The log of a job that has ended. A follower of jobs receives an event before it is
 /// stored.
 fn whole_log(handle: &mut Handle, id: JobId) -> (String, Vec<Entry>) {
     let end = Instant::now() + STUCK_AFTER;
@@ -280,7 +280,7 @@ fn look_at_output(fire: &Fire, handle: &mut Handle, task: Task, id: JobId, is_wh
     }
 }
 
-/// Holds what streams told of a job against what is stored of it.
+/// Holds the events of a job in streams against the stored ones.
 fn look_at_told(fire: &Fire, handle: &mut Handle, id: JobId, names: &str, text: &str) {
     let told = fire.ledger.told(id);
     let compare = |followed: &Followed, stored: &str| {

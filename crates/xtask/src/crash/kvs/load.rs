@@ -19,7 +19,7 @@ pub struct Told {
     pub acknowledged: Vec<u64>,
     /// Number of transactions not answered, which ended with the broker.
     pub ended: u64,
-    /// Those that failed although only modules were killed.
+    /// Commits that failed although only modules were killed.
     pub failed: Vec<String>,
     /// Number of the next commit.
     pub next: u64,

@@ -61,7 +61,7 @@ impl Branches {
         self.book().paused.push(rank);
     }
 
-    /// It goes on.
+    /// Resumes a broker.
     pub fn resume(&self, rank: u32) {
         self.book().paused.retain(|paused| *paused != rank);
     }

@@ -36,7 +36,7 @@ struct Book {
 /// Report of a broker.
 #[derive(Debug, Clone)]
 struct Said {
-    /// Its parent has taken it in.
+    /// The parent has taken it in.
     has_joined: bool,
     health: HealthReply,
 }

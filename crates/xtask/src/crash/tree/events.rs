@@ -28,13 +28,13 @@ const TOPIC: &str = "crash.";
 #[derive(Default)]
 pub struct Events {
     book: Mutex<Book>,
-    /// The number of the last event that each rank has heard.
+    /// The number of the last event that each rank has received.
     newest: [AtomicU64; SIZE as usize],
 }
 
 #[derive(Default)]
 struct Book {
-    /// Numbers of events whose publisher was told.
+    /// Numbers of events whose publisher was answered.
     published: BTreeSet<u32>,
     n_refused: u64,
     /// Events received over each connection.
@@ -178,7 +178,7 @@ fn listen_to(
     Ok(())
 }
 
-/// Waits until an event that is published now is heard everywhere.
+/// Waits until an event that is published now is received everywhere.
 pub fn rest(fire: &Fire) {
     let newest = fire.events.book().published.last().copied();
     let newest = u64::from(newest.unwrap_or(0));

@@ -179,7 +179,7 @@ impl Hosts {
             .push(complaint);
     }
 
-    /// Ends all, in order: rank 0 is told. Those who would not are killed, later.
+    /// Ends all, in order: rank 0 is stopped. Those who would not are killed, later.
     pub fn end_all(&self) {
         self.is_ending.store(true, Ordering::SeqCst);
         self.signal(0, Signal::TERM);

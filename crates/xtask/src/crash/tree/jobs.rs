@@ -35,7 +35,7 @@ struct Book {
     submissions: BTreeMap<String, Option<JobId>>,
     ended: u64,
     failed: u64,
-    /// Those whose end did not come in time.
+    /// Jobs whose end did not come in time.
     late: Vec<JobId>,
     wrong: Complaints,
 }

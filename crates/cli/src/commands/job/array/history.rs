@@ -20,7 +20,7 @@ pub struct Elements {
     pub id: JobId,
     pub spec: ArraySpec,
     pub history: History,
-    /// Those that shells have, by the shell's rank in the job.
+    /// Elements that shells have, by the shell's rank in the job.
     pub running: BTreeMap<u32, IdSet>,
     /// True if the job has ended: elements that have not begun never will.
     pub is_over: bool,

@@ -87,8 +87,7 @@ where
     M: Method<Response = ArrayChanged>,
 {
     let over = || {
-        let text =
-            format!("{id}: the job is not running: its elements can no longer be changed");
+        let text = format!("{id}: the job is not running: its elements can no longer be changed");
         CliError::new(text)
     };
     let shell = Shell::find(handle, id)?.ok_or_else(over)?;

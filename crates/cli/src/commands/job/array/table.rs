@@ -16,7 +16,7 @@ enum Row<'a> {
 }
 
 impl Elements {
-    /// Those that have begun or never will, in the order of their indices.
+    /// Elements that have begun or never will, in the order of their indices.
     fn rows(&self, only_failed: bool) -> Vec<Row<'_>> {
         let running = self.running.iter();
         let running = running.flat_map(|(shell, set)| set.iter().map(|index| (index, *shell)));
@@ -83,7 +83,7 @@ fn status(how: How) -> String {
     }
 }
 
-/// Prints a line an element, and how many there are in each state.
+/// Prints a line an element, and the number in each state.
 pub fn print(flux: &mut Flux, elements: &Elements, only_failed: bool) -> Result<(), CliError> {
     let zone = clock::zone(&flux.env);
     flux.line(format_args!(

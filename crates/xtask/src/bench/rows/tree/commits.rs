@@ -51,7 +51,7 @@ fn rank_0() -> Result<Vec<Handle>> {
     (0..BROKERS).map(one).collect()
 }
 
-/// Commits of all that wait for each: how many per second, and new roots for each.
+/// Commits of all that wait for each: the rate per second, and new roots for each.
 fn commit(mut handles: Vec<Handle>) -> Result<(f64, f64)> {
     let commits = (handles.len() * COMMITS_OF_ONE) as f64;
     let before = root(&mut handles)?;
