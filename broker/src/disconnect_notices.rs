@@ -68,7 +68,7 @@ impl DisconnectNotices {
         true
     }
 
-    /// A program behind the sender has left, and says so itself.
+    /// A program behind the sender has left, and reports that itself.
     fn cancel(&mut self, disconnect: &Message) {
         let behind = disconnect.hops_below();
         if let Some(prefix) = disconnect.topic().strip_suffix(".disconnect")

@@ -475,7 +475,7 @@ impl Broker {
 /// Loads the modules of an instance of which a site knows more than the table.
 const LOAD_COMMAND: &str = "flux modprobe rc1 --only-modules";
 
-/// Variables by which a site says more about modules.
+/// Variables by which a site adds settings of modules.
 const SITE_VARIABLES: [&str; 3] = [
     "FLUX_MODPROBE_DISABLE",
     "FLUX_MODPROBE_PATH",

@@ -1,5 +1,5 @@
-//! A broker in a test's hands: links come up and say things, and everything that the
-//! broker says to a link waits there until it is looked at.
+//! A broker in a test's hands: links come up and send messages, and every message of the
+//! broker to a link waits there until it is looked at.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -199,14 +199,14 @@ impl Probe {
         peer
     }
 
-    /// The next process that is started comes up and says that it runs.
+    /// The next process that is started comes up and reports that it runs.
     pub fn module_runs(&mut self) -> (PeerId, ChildId) {
         let (peer, child) = self.module_starts();
         self.runs(peer);
         (peer, child)
     }
 
-    /// The next process that is started comes up and says nothing yet.
+    /// The next process that is started comes up and sends nothing yet.
     pub fn module_starts(&mut self) -> (PeerId, ChildId) {
         while self.started.is_empty() {
             self.pass(std::time::Duration::from_secs(1));
@@ -223,7 +223,7 @@ impl Probe {
         (peer, child)
     }
 
-    /// A module says that it runs.
+    /// A module reports that it runs.
     pub fn runs(&mut self, peer: PeerId) {
         let mut message = Message::request(Status::TOPIC, 0);
         message.set_flag(Flags::NORESPONSE, true);
@@ -261,7 +261,7 @@ impl Probe {
         self.deliver(Input::Child { child, event });
     }
 
-    /// A link says something.
+    /// A link sends a message.
     pub fn say(&mut self, from: PeerId, message: Message) {
         self.deliver(Input::Message { from, message });
     }

@@ -1,5 +1,5 @@
-//! Tests of responses that pass. Each row of [`check`] is one who answers, with what he
-//! says and whether it arrives.
+//! Tests of responses that pass. Each row of [`check`] is one who answers, with the
+//! answer and the expected arrival.
 
 use std::time::Duration;
 

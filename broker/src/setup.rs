@@ -39,7 +39,7 @@ const SIGNALS: [Signal; 9] = [
     Signal::SIGCHLD,
 ];
 
-/// Names the folders in which a site says more about modules.
+/// Names the folders in which a site adds settings of modules.
 const MODPROBE_PATH: &str = "FLUX_MODPROBE_PATH";
 
 /// Runs the broker to its end; gives its exit code.
@@ -367,7 +367,8 @@ fn rc_folders(extra: Option<&String>) -> Vec<PathBuf> {
     ours.into_iter().chain(extra).collect()
 }
 
-/// The folders of the installation in which a site says more about modules, if there are files.
+/// The folders of the installation in which a site adds settings of modules, if there are
+/// files.
 fn modprobe_path() -> Option<String> {
     let prefix = prefix()?;
     let folders = [

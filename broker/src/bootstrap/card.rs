@@ -25,7 +25,7 @@ impl Card {
     /// Decodes the card of another broker.
     ///
     /// # Errors
-    /// It is no card; the text says whose.
+    /// Not a card; the text names the broker.
     pub fn decode(rank: u32, text: &str) -> anyhow::Result<Card> {
         let card = serde_json::from_str(text);
         card.map_err(|error| anyhow::anyhow!("the card of rank {rank} cannot be read: {error}"))

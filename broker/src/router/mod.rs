@@ -194,8 +194,8 @@ impl Router {
         true
     }
 
-    /// Messages of the broker and its modules are sent as the owner unless they say
-    /// otherwise.
+    /// Messages of the broker and its modules are sent as the owner unless they name
+    /// another user.
     pub(crate) fn stamp_as_owner(&self, message: &mut Message) {
         if message.userid == USERID_UNKNOWN && message.rolemask == Role::NONE {
             message.userid = self.place.owner;

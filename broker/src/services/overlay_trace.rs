@@ -1,7 +1,7 @@
 //! overlay.trace: copies of the messages on the links to other brokers (protocol/20
 //! sections 8 and 13).
 //!
-//! Heartbeats are not shown, which say nothing but that a link is there, nor are traces
+//! Heartbeats are not shown, which only show that a link is there, nor are traces
 //! themselves, which would beget others for ever.
 
 use std::borrow::Cow;
@@ -63,7 +63,7 @@ impl Broker {
         });
     }
 
-    /// The rank at the other end of a link. A child that has not been let in says it
+    /// The rank at the other end of a link. A child that has not been let in sends it
     /// itself, in its hello.
     fn rank_of(&self, link: PeerId, message: &Message) -> Option<i64> {
         let rank = match self.router.hop_of(link) {

@@ -1,5 +1,5 @@
-//! The end, leaves first: a broker waits for its children, and says goodbye to its parent
-//! (protocol/20 section 10).
+//! The end, leaves first: a broker waits for its children, and sends goodbye to its
+//! parent (protocol/20 section 10).
 
 use std::time::Duration;
 

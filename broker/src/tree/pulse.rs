@@ -105,7 +105,7 @@ impl Broker {
         }
     }
 
-    /// The parent says that it is there, or that we are no child of its any more.
+    /// The parent reports that it is there, or that we are no child of its any more.
     pub(crate) fn parent_controls(&mut self, cx: &mut Cx<Broker>, message: &Message) {
         match message.kind {
             Kind::Control {

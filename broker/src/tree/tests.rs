@@ -95,7 +95,7 @@ fn child_up(probe: &mut Probe) {
     probe.deliver(Input::PeerUp { peer: CHILD, kind });
 }
 
-/// Rank 3 says this and is answered so.
+/// Rank 3 sends this and is answered so.
 fn check_hello(message: Message, expect: &str) {
     let (mut probe, _) = joined();
     child_up(&mut probe);
@@ -150,7 +150,7 @@ fn a_hello_is_checked_in_order() {
     check_hello(garbled, "EPROTO ");
 }
 
-/// A broker that says something other than hello, or says it too late, is cut off.
+/// A broker that sends something other than hello, or sends it too late, is cut off.
 #[test]
 fn who_is_not_known_is_told_so() {
     let disconnect = format!("control {} 0", control::DISCONNECT);

@@ -32,7 +32,7 @@ pub struct Output {
     form: Form,
     /// Ends of streams that are still to come; `None` before the header.
     open: Option<u64>,
-    /// The shell has said something, and may say more after its tasks.
+    /// The shell has sent a log message, and may send more after its tasks.
     has_log: bool,
     /// Bytes of output so far.
     bytes: u64,

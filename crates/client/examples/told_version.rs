@@ -12,7 +12,7 @@ use proto::kvs::{Commit, Lookup, PRIMARY};
 use proto::payload::{decode_json, encode_json};
 use serde_json::{Value, json};
 
-/// The event that says: there is something to read.
+/// The event: there is something to read.
 const READY: &str = "example.ready";
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -8,7 +8,8 @@
 //! not taken yet, and `link.rs` the bytes on the socket.
 //!
 //! Opening a handle costs one connect(2) and one byte; nothing is sent that was not asked
-//! for. A handle starts no thread, and blocks only in `poll(2)` in functions that say so.
+//! for. A handle starts no thread, and blocks only in `poll(2)` in functions whose
+//! documentation names it.
 
 mod attrs;
 mod call;

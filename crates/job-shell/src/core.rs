@@ -247,7 +247,7 @@ impl JobShell {
         self.fatal_to(cx, code, None, message);
     }
 
-    /// The same, as a part of the shell says it.
+    /// The same, as a part of the shell logs it.
     pub(crate) fn fatal_to(
         &mut self,
         cx: &mut Cx<Self>,
@@ -258,7 +258,7 @@ impl JobShell {
         self.fatal_at(cx, code, component, message, None);
     }
 
-    /// The same, as a line of a script says it.
+    /// The same, as a line of a script logs it.
     pub(crate) fn fatal_at(
         &mut self,
         cx: &mut Cx<Self>,

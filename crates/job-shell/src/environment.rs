@@ -99,7 +99,7 @@ pub fn prepare_for_mpi(env: &mut BTreeMap<String, String>, around: &Surroundings
 }
 
 /// The variables of one task: the shared ones, its place in the job, and the GPUs that it
-/// is to see, if the shell is to say.
+/// is to see, if the shell decides that.
 pub fn of_task(
     shared: &BTreeMap<String, String>,
     rank: u32,

@@ -34,8 +34,8 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one message of the shell itself (protocol/23 section 4).
 pub const LOG_MESSAGE_BYTES_MAX: usize = 4095;
 
-/// Bytes of output per stream that go to the KVS when the job does not say, in an
-/// instance of one user (protocol/13 section 11). Also the most that a job may ask for.
+/// Bytes of output per stream that go to the KVS by default, in an instance of one user
+/// (protocol/13 section 11). Also the most that a job may ask for.
 pub const OUTPUT_MAX: (u64, &str) = (1 << 30, "1G");
 
 /// The same in an instance of many users.

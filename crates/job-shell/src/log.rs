@@ -60,7 +60,7 @@ impl JobShell {
         self.log_at(cx, level, component, message, None);
     }
 
-    /// The same, as a line of a script says it.
+    /// The same, as a line of a script logs it.
     pub(crate) fn log_at(
         &mut self,
         cx: &mut Cx<Self>,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub enum ShellMessage {
     /// A task wrote something, or closed a stream, whose place is with the leading shell.
     Data(Data),
-    /// The shell has something to say itself.
+    /// The shell has a log message itself.
     Log(Log),
     /// The first of its tasks has ended.
     Exit(TaskExit),

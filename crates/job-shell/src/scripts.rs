@@ -338,7 +338,7 @@ impl JobShell {
         }
     }
 
-    /// The same for a topic that says nothing, and with a failure that ends the job. True if the
+    /// The same for a topic without output, and with a failure that ends the job. True if the
     /// shell goes on.
     pub(crate) fn topic(&mut self, cx: &mut Cx<Self>, topic: &str, fatal: &str) -> bool {
         match self.call(cx, topic, &Value::Null, None).1 {

@@ -126,7 +126,7 @@ fn options_that_make_no_sense_are_told_when_no_script_has_changed_them() {
     );
 }
 
-/// Every topic says that it was called.
+/// Every topic logs that it was called.
 const TELL: &str = "plugin.register{name='t', handlers={{topic='*', fn=function(topic)
     local text = topic
     if topic:match('^task') then

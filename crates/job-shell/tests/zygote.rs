@@ -1,7 +1,7 @@
 //! Tests of shells forked from a zygote, with real processes: each is a process of its own, and
 //! is started even when the zygote has exited.
 //!
-//! None of them finds its broker, and says so with the path that it was given.
+//! None of them finds its broker, and each logs that with the path that it was given.
 
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 

@@ -49,7 +49,7 @@ pub enum PeerKind {
     Module {
         /// UUID.
         identity: String,
-        /// Process group, as the kernel says.
+        /// Process group, as the kernel reports it.
         group: i32,
     },
     /// A program on the local socket, as identified by the kernel.

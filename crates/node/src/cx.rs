@@ -353,8 +353,8 @@ impl<C: Host> Cx<C> {
         self.work.remove(&work)
     }
 
-    /// A module whose start takes several steps says so here, in
-    /// [`crate::Module::start`], and [`Cx::started`] when it is done.
+    /// A module whose start takes several steps declares that here, in
+    /// [`crate::Module::start`], and calls [`Cx::started`] when it is done.
     pub fn hold_start(&mut self) {
         self.start_held = true;
     }

@@ -80,8 +80,8 @@ pub trait Host: Sized + 'static {
     }
 
     /// A program has a broker again, by [`crate::Cx::reconnect`]. Events with a route are
-    /// subscribed again; all else that the broker knew of us is for the component to say.
-    /// Requests to the previous broker have been answered EHOSTUNREACH.
+    /// subscribed again; all else that the broker knew of us must be sent again by the
+    /// component. Requests to the previous broker have been answered EHOSTUNREACH.
     fn broker_found(&mut self, _cx: &mut Cx<Self>) {}
 
     /// Walks the cross-references and panics on one that is broken.
@@ -98,9 +98,9 @@ pub trait Module: Host {
         &[]
     }
 
-    /// Makes the module. It is RUNNING when this returns, unless [`Cx::hold_start`]
-    /// says that more is to come. Arguments are in [`Cx::welcome`]; an unknown one
-    /// is refused with EINVAL `X: unknown option`.
+    /// Makes the module. It is RUNNING when this returns, unless [`Cx::hold_start`] was
+    /// called. Arguments are in [`Cx::welcome`]; an unknown one is refused with EINVAL
+    /// `X: unknown option`.
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal>;
 }
 

@@ -1,5 +1,5 @@
-//! A module in a test's hands: requests go in as JSON, everything that it says comes
-//! out as lines of text, and nothing else happens behind the test's back.
+//! A module in a test's hands: requests go in as JSON, all its messages come out as lines
+//! of text, and nothing else happens behind the test's back.
 
 use std::time::Duration;
 

@@ -109,9 +109,9 @@ pub enum Closed {
     TakenBack,
 }
 
-/// The right to send any number of responses to one request of method `M`, and
-/// then one end. The end takes the right away; a response after the only one, or to a request
-/// that was taken back, is not sent, and [`Sent`] says so.
+/// The right to send any number of responses to one request of method `M`, and then one end.
+/// The end takes the right away; a response after the only one, or to a request that was
+/// taken back, is not sent, and [`Sent`] is the result.
 #[must_use = "every stream is ended exactly once"]
 #[derive(Debug)]
 pub struct Stream<M: Method> {

@@ -1,5 +1,5 @@
-//! A service's table of contents: which function answers which topic. The verb of
-//! a row says when it answers; who may call, or publish, comes from the declaration.
+//! A service's table of contents: which function answers which topic. The verb of a row
+//! fixes when it answers; who may call, or publish, comes from the declaration.
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@
 //! behalf: the received part of an unfinished message, messages waiting to be read, and,
 //! through [`Charge::keep`], a message for as long as the process has a slice of it. Charges
 //! are made first and judged then, so that no path can forget to undo one:
-//! [`Budget::excess`] says when a client must be disconnected.
+//! [`Budget::excess`] returns when a client must be disconnected.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

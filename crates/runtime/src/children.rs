@@ -193,7 +193,7 @@ impl Children {
         heard.into_iter().map(event).collect()
     }
 
-    /// A child of a zygote says its number.
+    /// A child of a zygote reports its number.
     fn reported(
         &mut self,
         child: ChildId,

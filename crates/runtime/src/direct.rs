@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use nix::libc;
 use node::Spawn;
 
-/// Where programs are when nothing says so, as execvp(3) has it.
+/// Folders of programs when no variable names them, as execvp(3) has it.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// All that execve(2) needs, made before the fork: nothing may be allocated after it.

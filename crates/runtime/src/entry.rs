@@ -148,8 +148,8 @@ pub fn report(name: &str, result: anyhow::Result<i32>) -> ExitCode {
     }
 }
 
-/// Leaves out the ` (os error 2)` that the standard library puts behind what the system
-/// says: a user reads the sentence.
+/// Leaves out the ` (os error 2)` that the standard library puts behind the system's
+/// text: a user reads the sentence.
 fn without_numbers(text: &str) -> String {
     let mut parts = text.split(" (os error ");
     let mut plain = parts.next().unwrap_or_default().to_owned();

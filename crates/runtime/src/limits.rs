@@ -52,7 +52,7 @@ pub const PACE_BYTES: usize = 4 << 20;
 pub const BEHIND_BYTES: usize = 1 << 20;
 
 /// Descriptors without which a broker with all its modules cannot work. With fewer it does
-/// not start, and says so.
+/// not start, and reports that.
 pub const DESCRIPTORS_MIN: usize = 128;
 
 /// Descriptors that clients never get: those of modules, children and files. An eighth of
@@ -98,7 +98,7 @@ pub const GREETING_WAIT_S: u64 = 10;
 pub const LOG_LINES_MAX: usize = 4096;
 
 /// Bytes of a log line that are written at once to a file or to standard error: a pipe that
-/// says it has room takes as many without waiting.
+/// is writable takes as many without waiting.
 pub const SINK_WRITE_BYTES: usize = 4096;
 
 /// Bytes read from a child's stream at once.
@@ -165,7 +165,7 @@ pub const OVERLAY_PEERS_MAX: usize = 65_536;
 pub const NEAR_BACKLOG: i32 = 4096;
 
 /// Messages that are kept for a parent on this host that is not there yet. Further ones,
-/// which only say that we live, are dropped.
+/// which only show that we live, are dropped.
 pub const NEAR_UNSENT_MESSAGES_MAX: usize = 64;
 
 /// Messages that are taken from other brokers before the rest of the loop has its turn.

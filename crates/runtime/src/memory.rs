@@ -1,5 +1,5 @@
 //! Memory limit of this process: that of the machine, or less where a control group or a
-//! resource limit says so. And the way back for what it has had.
+//! resource limit is lower. And the way back for what it has had.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! epoll, with tokens that say what a descriptor is.
+//! epoll, with tokens that identify a descriptor.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;

@@ -1,8 +1,7 @@
-//! The one loop: waits, hands what happened to the node, does what the node says.
+//! The one loop: waits, hands inputs to the node, carries out the node's outputs.
 //!
-//! One turn takes in everything that has arrived (up to each link's share), says
-//! [`Input::Settled`], and sends off what came of it. Nothing in here knows what a
-//! message means.
+//! One turn receives everything that has arrived (up to each link's share), hands in
+//! [`Input::Settled`], and sends the outputs. Nothing in here knows what a message means.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -87,7 +86,7 @@ enum Uplink {
     None,
     /// A connection among the others, as [`PeerId::BROKER`].
     Stream,
-    /// We are the broker: what we say to it, it says to itself.
+    /// We are the broker: messages from us to it stay within the process.
     Loop,
 }
 
@@ -216,7 +215,7 @@ impl<N: Node> Reactor<N> {
         &self.node
     }
 
-    /// Runs until the node says exit; gives its code.
+    /// Runs until the node exits; returns its code.
     pub fn run(&mut self) -> io::Result<i32> {
         if !matches!(self.uplink, Uplink::None) {
             self.hand_in(Input::PeerUp {
@@ -393,7 +392,7 @@ impl<N: Node> Reactor<N> {
         self.do_outputs_of(None);
     }
 
-    /// Does what the node says, which may be what the client `cause` asked for.
+    /// Carries out the node's outputs, which may be caused by the client `cause`.
     fn do_outputs_of(&mut self, cause: Option<PeerId>) {
         while let Some(output) = self.node.poll() {
             self.do_output(output, cause);

@@ -91,7 +91,7 @@ impl Signals {
     }
 
     /// The next signal that has arrived, by number. SIGPIPE is none: a write to a peer that
-    /// has left fails, and says so itself.
+    /// has left fails, and returns an error itself.
     pub fn take(&mut self) -> Option<i32> {
         loop {
             let info = self.fd.read_signal().ok()??;

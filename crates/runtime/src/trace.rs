@@ -34,7 +34,7 @@ pub fn leave_stopped(pid: Pid) -> io::Result<()> {
     }
 }
 
-/// Lets a stopped child go on as `request` says, with a signal.
+/// Resumes a stopped child by a signal, according to `request`.
 fn resume(request: libc::c_uint, pid: Pid, signum: i32) -> io::Result<()> {
     let null = std::ptr::null_mut::<libc::c_void>();
     let signum = std::ptr::without_provenance_mut::<libc::c_void>(signum as usize);

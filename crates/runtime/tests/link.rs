@@ -96,7 +96,7 @@ fn next_of_dealer(dealer: &DealerLink) -> Bytes {
     }
 }
 
-/// Answers the farewell of a peer that has nothing more to say.
+/// Answers the farewell of a peer that has nothing more to send.
 fn receive_nothing_until(router: &RouterLink, mut done: impl FnMut() -> bool) {
     while !done() {
         assert_eq!(router.recv().unwrap(), None);

@@ -79,7 +79,7 @@ pub struct Settings {
     pub hash: HashKind,
     /// Largest blob in bytes.
     pub blob_bytes_max: usize,
-    /// Bytes of blobs kept in memory if an argument says so. It comes before the configuration.
+    /// Bytes of blobs kept in memory if an argument sets it. It comes before the configuration.
     pub cache_bytes_max: Option<usize>,
     /// Cache settings of the configuration.
     pub cache: config::Cache,

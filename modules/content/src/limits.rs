@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-/// Largest blob unless `blob-size-limit` says otherwise. A larger one is refused EFBIG.
+/// Default of `blob-size-limit`: the largest blob. A larger one is refused EFBIG.
 pub const BLOB_BYTES_MAX: usize = 1 << 30;
 
-/// Time that an unused blob is kept in memory, unless `purge-old-entry` says otherwise.
-/// It leaves with the next heartbeat.
+/// Default of `purge-old-entry`: time that an unused blob is kept in memory. It leaves
+/// with the next heartbeat.
 pub const CACHE_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// Largest blob of a commit that is kept in memory; of stores, all are that fit.
 pub const COMMITTED_BLOB_BYTES_MAX: usize = 1024;
 
-/// Tasks in one transaction unless `flush-batch-limit` says otherwise. The rest waits for
-/// the next.
+/// Default of `flush-batch-limit`: tasks in one transaction. The rest waits for the next.
 pub const BATCH_TASKS_MAX: usize = 4096;
 
 /// Bytes of blobs in one transaction, so that answers do not wait for gigabytes of others.
@@ -23,7 +22,7 @@ pub const BATCH_BYTES_MAX: usize = 64 << 20;
 /// Bytes of blobs that wait for the store. A further store is refused EBUSY.
 pub const QUEUED_BYTES_MAX: usize = 2 << 30;
 
-/// Checkpoints kept unless `max-checkpoints` says otherwise. Older ones are deleted.
+/// Default of `max-checkpoints`: checkpoints kept. Older ones are deleted.
 pub const CHECKPOINTS_MAX: usize = 5;
 
 /// Blobs marked in one step of a collection; commits that wait come between two steps.

@@ -52,7 +52,7 @@ pub enum Task {
     Findings,
     /// Someone has taken note of that.
     Accept,
-    /// Nothing: its answer says that everything before is done.
+    /// Nothing: its answer means that everything before is done.
     Barrier,
 }
 

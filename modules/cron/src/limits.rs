@@ -10,7 +10,8 @@ pub const HISTORY_TASKS_MAX: u64 = 1000;
 /// refused.
 pub const ENTRY_BYTES_MAX: usize = 256 * 1024;
 
-/// Lines of one task that are logged. Further output is dropped, and the log says so.
+/// Lines of one task that are logged. Further output is dropped, and the log records
+/// that.
 pub const TASK_LINES_MAX: u64 = 10_000;
 
 /// The shortest interval, in seconds. A shorter one is refused: it is a loop.

@@ -186,7 +186,8 @@ impl JobExec {
         });
     }
 
-    /// It is noted that a job has begun; or else waits until its log in the KVS says so.
+    /// It is noted that a job has begun; or else waits until its log in the KVS has the
+    /// start.
     fn noted(&mut self, cx: &mut Cx<Self>, id: JobId, begun: Option<io::Result<String>>) {
         match begun {
             Some(Ok(line)) => {

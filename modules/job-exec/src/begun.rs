@@ -1,4 +1,4 @@
-//! Jobs that have begun and of which the KVS does not say so yet: a line each in a file beside
+//! Jobs that have begun and whose start is not in the KVS yet: a line each in a file beside
 //! the content store, written before a shell receives its job. So most jobs need no commit to
 //! begin, and all the same no shell is started a second time by a job-exec after us.
 //!

@@ -43,13 +43,13 @@ pub struct JobExec {
     /// The highest job id when we came: up to it every job may have been begun before us.
     /// Before that is known any job may.
     pub(crate) last_before: Option<JobId>,
-    /// Jobs that have begun and of which the KVS does not say so yet.
+    /// Jobs that have begun and whose start is not in the KVS yet.
     pub(crate) begun: Begun,
     /// Client that asks for jobs.
     pub(crate) manager: Option<Identity>,
     /// Results of the latest jobs.
     pub(crate) outcomes: Outcomes,
-    /// Program to run as job shell unless a setting says another.
+    /// Default program of the job shell.
     pub(crate) job_shell: String,
     /// Number of shells started, which numbers each.
     pub(crate) leases: u64,

@@ -126,7 +126,7 @@ impl JobExec {
     }
 
     /// Settles jobs left to a job manager that has stored them and was lost before it
-    /// could say so: its successor does not ask for these jobs.
+    /// could report that: its successor does not ask for these jobs.
     pub(crate) fn settle_handed(&mut self, cx: &mut Cx<Self>) {
         let manager = self.manager.clone();
         let is_left = |job: &Job| job.log.handed.is_some() && job.asker(cx) != manager;

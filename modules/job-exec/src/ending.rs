@@ -1,7 +1,7 @@
 //! Ending a job against its will: after a fatal exception, or when its time is up.
 //!
 //! The tasks get one signal after the other, then the shell is killed, then the job is
-//! given up; `escalation.rs` says when. A simulated job obeys the first signal.
+//! given up; `escalation.rs` has the times. A simulated job obeys the first signal.
 
 use std::time::Duration;
 

@@ -125,10 +125,11 @@ pub struct GuestLog {
     /// A job-exec after us would know that a shell was started. Before that nothing is sent
     /// to the shell: a second one must not be started.
     pub is_begun: bool,
-    /// The KVS says that a shell was started. Before that it is reported to nobody else.
+    /// The KVS records that a shell was started. Before that it is reported to nobody
+    /// else.
     pub is_stored: bool,
     /// True while the process of its shell is not known: nothing is stored before, so that
-    /// records of a shell say where to look for it.
+    /// records of a shell name its process.
     pub is_held: bool,
     /// The log has the last word of the leading shell, which may be said again.
     pub has_word: bool,

@@ -1,7 +1,7 @@
 //! Jobs begun by an earlier job-exec.
 //!
 //! Its traces: the guest log, in a namespace or already in the primary one, and a shell
-//! that greets. The log says how far the job had come; the shell says the rest.
+//! that greets. The log shows how far the job had come; the shell sends the rest.
 
 use std::time::Duration;
 

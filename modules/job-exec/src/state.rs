@@ -24,11 +24,11 @@ pub enum State {
 /// Event that changes the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
-    /// The log of an earlier time says that it had not got as far as a shell.
+    /// By the log of an earlier time it had not got as far as a shell.
     Again,
-    /// The log of an earlier time says that a shell was started.
+    /// By the log of an earlier time a shell was started.
     Adopt,
-    /// The log of an earlier time says that it is complete.
+    /// By the log of an earlier time it is complete.
     Complete,
     /// The shell runs.
     Started,

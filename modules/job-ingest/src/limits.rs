@@ -4,9 +4,9 @@
 /// EAGAIN.
 pub const WAITING_JOBS_MAX: usize = 1 << 16;
 
-/// Bytes of the jobspecs that are being changed or checked at the same time, unless
-/// `ingest.buffer-size` says otherwise. A jobspec that finds no room is answered EAGAIN, and
-/// one that could not be there alone ENOSPC.
+/// Bytes of the jobspecs that are being changed or checked at the same time, by default
+/// (`ingest.buffer-size`). A jobspec that finds no room is answered EAGAIN, and one that
+/// could not be there alone ENOSPC.
 pub const BUFFER_BYTES: usize = 10 << 20;
 
 /// The same as people write it.

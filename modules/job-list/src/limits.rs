@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Comparisons that one `list` may make unless the configuration says otherwise
-/// (protocol/12 section 5); beyond it the request is refused.
+/// Comparisons that one `list` may make by default (protocol/12 section 5); beyond it the
+/// request is refused.
 pub const COMPARISONS: u64 = 1_000_000;
 
 /// Jobs written for one `list` before other requests get their turn.

@@ -151,7 +151,7 @@ impl Early {
         }
     }
 
-    /// Forgets the lines that say nothing new.
+    /// Forgets the lines that have nothing new.
     fn forget_others(&mut self) {
         let numbers = &self.numbers;
         self.lines.keep(|id| numbers.contains_key(id));

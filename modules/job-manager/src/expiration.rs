@@ -51,7 +51,7 @@ impl JobManager {
         self.run(cx);
     }
 
-    /// The end of a job that has none of its own, as its R says.
+    /// The end of a job that has none of its own, from its R.
     fn shared_expiration(&self, id: JobId) -> Option<f64> {
         let job = self.jobs.active(id)?;
         let r = Rset::decode(job.r.as_ref()?.as_str()).ok()?;

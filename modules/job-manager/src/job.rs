@@ -54,7 +54,7 @@ pub struct Job {
     pub since: u64,
     /// The number of its last stored event in the journal.
     pub last: f64,
-    /// No policy can say its priority for now.
+    /// No policy has a priority for it now.
     pub is_unranked: bool,
     /// The job is among those whose texts are packed next.
     pub is_lined_up: bool,

@@ -216,7 +216,7 @@ impl JobManager {
     }
 }
 
-/// Event text of a job whose shells may end at another time than its log says.
+/// Event text of a job whose shells may end at another time than in its log.
 const EXPIRATION_NOT_TOLD: &str = "failed to send expiration update to exec system: \
     job termination may not coincide with expiration";
 

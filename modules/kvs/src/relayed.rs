@@ -4,9 +4,9 @@
 //! A relay may come twice: each kvs on its way may die with it, and its next process has it
 //! again. So the numbers of done transactions are stored in the very batch that does it,
 //! one record for a rank, and a transaction whose number is there is answered and not done
-//! again. A rank says with each relay below which number it has had all answers (`floor`);
-//! those are forgotten. The transactions kept of one rank are therefore those of its last
-//! relays.
+//! again. A rank sends with each relay the number below which it has had all answers
+//! (`floor`); those are forgotten. The transactions kept of one rank are therefore those of
+//! its last relays.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;

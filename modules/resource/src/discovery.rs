@@ -131,7 +131,7 @@ impl Resource {
         }
     }
 
-    /// Ranks have reported when R was there: they are as R says, are added, or are drained.
+    /// Ranks have reported when R was there: they are as in R, are added, or are drained.
     fn reported_late(&mut self, cx: &mut Cx<Self>, ranks: &IdSet) {
         let Some(inventory) = &self.inventory else {
             return;
@@ -163,7 +163,7 @@ impl Resource {
         }
     }
 
-    /// Drains the ranks, of those that have reported, that are not as R says.
+    /// Drains the ranks, of those that have reported, that differ from R.
     pub(crate) fn verify(&mut self, cx: &mut Cx<Self>, ranks: &IdSet) {
         for rank in ranks.intersection(&self.discovery.ranks).iter() {
             let Some(inventory) = &self.inventory else {

@@ -78,7 +78,7 @@ impl Reduce {
 }
 
 /// This rank has looked at its machine: those below have a while to report theirs.
-/// Without any, its report is on its way before the broker says that it is online. All
+/// Without any, its report is on its way before the broker reports that it is online. All
 /// brokers start at once: a report waits until rank 0 has loaded its modules.
 pub fn begin(core: &mut Resource, cx: &mut Cx<Resource>, own: &Rset) {
     core.reduce.add(own, None);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Events kept in memory for `resource.journal`, unless `resource.journal-max` says
-/// otherwise; beyond it a mark stands for the oldest.
+/// Events kept in memory for `resource.journal`, by default (`resource.journal-max`);
+/// beyond it a mark stands for the oldest.
 pub const JOURNAL_EVENTS_MAX: usize = 100_000;
 
 /// The same where the argument `notruncate` asks for no mark: more than an instance has in years.
@@ -22,8 +22,8 @@ pub const WAITING_REQUESTS_MAX: usize = 4_096;
 /// CPUs that discovery looks at; a machine with more is taken for this large.
 pub const CPUS_MAX: u32 = 65_536;
 
-/// Time for which rank 0 waits for the reports of all ranks, unless
-/// `resource.discovery-timeout` says otherwise.
+/// Time for which rank 0 waits for the reports of all ranks, by default
+/// (`resource.discovery-timeout`).
 pub const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time for which a rank waits for those below it before it reports to its parent without

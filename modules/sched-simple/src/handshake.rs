@@ -320,7 +320,7 @@ impl<P: Program> Scheduler<P> {
     }
 
     /// There is no job manager, or none that wants us. At the start that is an error;
-    /// later we wait until one says that it is there.
+    /// later we wait until one reports that it is there.
     fn alone(&mut self, cx: &mut Cx<Self>, what: &str, refusal: &Refusal) {
         let text = format!("job-manager.{what}: {refusal}");
         self.link.phase = Phase::Alone;

@@ -73,7 +73,7 @@ impl Request {
     }
 }
 
-/// The time limit. Version 1 must say it.
+/// The time limit. Version 1 must have it.
 fn duration(jobspec: &Jobspec) -> Result<f64, String> {
     let must_be_there = jobspec.get("version").and_then(Value::as_i64) == Some(1);
     let missing = |key: &str| match must_be_there {

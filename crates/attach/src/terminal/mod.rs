@@ -1,8 +1,8 @@
 //! Our terminal as that of a process elsewhere (protocol/23 section 8): keys go there, output
 //! comes here.
 //!
-//! One piece of typed input is under way at a time. A word a second says that we are there, and
-//! one behind each quarter of a mebibyte shows that we have read it.
+//! One piece of typed input is under way at a time. A word a second shows that we are there,
+//! and one behind each quarter of a mebibyte shows that we have read it.
 
 mod raw;
 mod returns;

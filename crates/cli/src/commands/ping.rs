@@ -246,7 +246,8 @@ impl Target {
         }
     }
 
-    /// The number says more here than the service's sentence, which repeats the topic.
+    /// The error number is more useful here than the service's sentence, which repeats
+    /// the topic.
     fn failed(&self, refusal: &Refusal) -> CliError {
         let subject = match self.rank {
             Rank::Any => format!("{}.ping", self.service),

@@ -16,7 +16,7 @@ use super::jobs::job::Job;
 use super::jobs::job_ids;
 use super::jobs::query::{Filters, moment};
 
-/// Jobs that are watched unless `--count` says otherwise.
+/// Default number of jobs that are watched (`--count`).
 const COUNT: u64 = 1000;
 
 /// Attributes of a job needed to watch it.

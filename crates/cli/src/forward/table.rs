@@ -78,7 +78,7 @@ impl Table {
         self.clients.insert(id, client);
     }
 
-    /// A client says something.
+    /// A client sends a message.
     pub fn receive_from_client(&mut self, id: Id, message: Message) -> Sent {
         let Some(client) = self.clients.get_mut(&id) else {
             return Vec::new();
@@ -101,7 +101,7 @@ impl Table {
         }
     }
 
-    /// The broker says something.
+    /// The broker sends a message.
     pub fn receive_from_broker(&mut self, mut message: Message) -> Sent {
         match message.kind {
             Kind::Response { errnum, .. } if message.last_route().is_none() => {

@@ -67,7 +67,7 @@ pub fn remote_uri(uri: &str, host: &str) -> String {
     }
 }
 
-/// A path from the root, without slashes that say nothing.
+/// A path from the root, without redundant slashes.
 fn folded(path: &str) -> String {
     let mut folded = String::from("/");
     for c in path.chars() {

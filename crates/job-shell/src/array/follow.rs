@@ -45,7 +45,7 @@ impl Supply {
         self.is_over && self.items.is_empty() && self.ended.is_empty() && !self.is_telling
     }
 
-    /// Starts nothing more, and says so.
+    /// Starts nothing more, and reports that.
     pub(super) fn stop(&mut self) {
         self.is_over = true;
         self.give_up(|_| true);

@@ -12,7 +12,7 @@ pub struct CpuAffinity {
     pub mode: Affinity,
     /// Say so.
     pub verbose: bool,
-    /// Only say so.
+    /// Only log it.
     pub dry_run: bool,
 }
 

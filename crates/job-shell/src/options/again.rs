@@ -1,4 +1,4 @@
-//! Options of a job with scripts: read once to find those, and again when they have had their say.
+//! Options of a job with scripts: read once to find those, and again after these have run.
 
 use proto::data::shell_option::{self as option, ShellOption};
 use serde_json::{Map, Value};
@@ -28,8 +28,8 @@ const OF_PLUGINS: [(&str, &[&str]); 9] = [
     ("env-expand", &["env-expand"]),
 ];
 impl Options {
-    /// Reads the options before scripts may change them. A wrong value of one that scripts have no
-    /// say in ends the job; others are reported when no script has changed them.
+    /// Reads the options before scripts may change them. A wrong value of one that scripts cannot
+    /// change ends the job; others are reported when no script has changed them.
     pub fn read_first(
         options: &Map<String, Value>,
         verbose: Option<&Value>,

@@ -123,7 +123,7 @@ pub enum PerResource {
     Core,
 }
 
-/// Signal that is sent before the time is up when the job only says that one is to be.
+/// Signal that is sent before the time is up when the job only asks for one.
 const SIGUSR1: i64 = 10;
 /// Default time before the end, in seconds.
 const SIGNAL_TIME_LEFT_S: f64 = 60.0;
@@ -273,7 +273,7 @@ fn verbose(reader: &mut Reader, attribute: Option<&Value>) -> i64 {
     given.clamp(0, 2)
 }
 
-/// An option that the shell reads before it can say anything else.
+/// An option that the shell reads before it can log anything else.
 fn number(reader: &mut Reader, row: ShellOption) -> i64 {
     reader.int(row).ok().map_or_else(
         || {

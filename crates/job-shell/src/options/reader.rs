@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
         self.fatal.get_or_insert(fatal.into());
     }
 
-    /// The same, as a part of the shell says it.
+    /// The same, as a part of the shell logs it.
     pub fn fail_as(&mut self, component: &'static str, fatal: impl Into<String>) {
         if self.fatal.is_none() {
             self.component = Some(component);

@@ -19,13 +19,14 @@ pub enum State {
 pub enum Move {
     /// A worker takes it, under a new fencing number.
     Take,
-    /// The worker says that it is still at work.
+    /// The worker reports that it is still at work.
     Renew,
     /// The worker gives it back, or is silent for as long as the lease.
     Lapse,
     /// The worker reports the result.
     Complete,
-    /// A worker says so with a fencing number that is not the last: refused, and recorded.
+    /// A worker reports that with a fencing number that is not the last: refused, and
+    /// recorded.
     CompleteLate,
 }
 

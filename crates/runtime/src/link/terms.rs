@@ -36,7 +36,7 @@ pub struct Tcp {
     pub ipv6: bool,
 }
 
-/// Limits of a link's queues. The default is what `limits.rs` says.
+/// Limits of a link's queues. The default is in `limits.rs`.
 #[derive(Clone, Copy, Debug)]
 pub struct LinkLimits {
     /// Messages queued to one peer; not 0.

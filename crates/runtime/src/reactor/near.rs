@@ -49,7 +49,8 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    /// Goes to the parent if it is time, and closes the connections of those who say nothing.
+    /// Goes to the parent if it is time, and closes the connections of those who send
+    /// nothing.
     pub(super) fn serve_near(&mut self) {
         let now = self.clock.now().mono;
         let Some(near) = &mut self.near else {

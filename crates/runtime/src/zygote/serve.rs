@@ -76,7 +76,7 @@ unsafe fn fork_for_parent(tid: *mut libc::pid_t) -> io::Result<Option<i32>> {
     }
 }
 
-/// Makes of the copy what was asked for, says so, and runs it.
+/// Makes the requested child of the copy, reports it, and runs it.
 fn become_child(
     request: &Request,
     [stdout, stderr]: [OwnedFd; 2],

@@ -9,11 +9,11 @@ use rusqlite::ErrorCode;
 /// Something is wrong with the file or the disk.
 #[derive(Debug)]
 pub enum Failure {
-    /// SQLite says so.
+    /// Error of SQLite.
     Sqlite(rusqlite::Error),
-    /// The kernel says so.
+    /// Error of the kernel.
     Io(std::io::Error),
-    /// The kernel says so of a file in the folder.
+    /// Error of the kernel for a file in the folder.
     File(PathBuf, std::io::Error),
     /// The store holds data that was never written like this.
     Damaged(String),

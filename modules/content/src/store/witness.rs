@@ -5,7 +5,7 @@
 //! transaction that was never finished. The witness is written over after every
 //! transaction and before its answers, so that an end that is missing is known as damage.
 //! It is not synced by itself: it never runs ahead of a log that is, and one that stayed
-//! behind in a loss of power only says less.
+//! behind in a loss of power only knows less.
 //!
 //! ```text
 //! witness = "ffwitn01" number:u64 salts:u32*2 frames:u32 sums:u32*2 sha1-of-these:20

@@ -388,7 +388,7 @@ impl JobExec {
         }
     }
 
-    /// A shell says its last word. Answered when the outcome is stored.
+    /// A shell sends its last message. Answered when the outcome is stored.
     pub(crate) fn last_word(
         &mut self,
         cx: &mut Cx<Self>,

@@ -90,7 +90,7 @@ impl Forest {
         self.topology.parent(rank).unwrap()
     }
 
-    /// A hand ends; its broker says so.
+    /// A hand ends; its broker reports that.
     pub fn dies(&mut self, rank: u32) -> Vec<String> {
         self.open.remove(&rank);
         match rank {

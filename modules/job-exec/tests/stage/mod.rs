@@ -247,13 +247,13 @@ impl Stage {
         self.request("job-exec.shell-hello", &hello, Flags::STREAMING)
     }
 
-    /// The shell that was started last says its last word.
+    /// The shell that was started last sends its last message.
     pub fn exit(&mut self, code: u8) -> Vec<String> {
         let lease = self.last_lease.clone();
         self.exit_as(&lease, code)
     }
 
-    /// A shell with this lease says its last word.
+    /// A shell with this lease sends its last message.
     pub fn exit_as(&mut self, lease: &str, code: u8) -> Vec<String> {
         let log = "{\"timestamp\":1.5,\"name\":\"shell.task-exit\"}\n";
         let exit = json!({"id": JOB, "rank": 0, "lease": lease, "code": code,

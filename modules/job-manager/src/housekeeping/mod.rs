@@ -86,7 +86,7 @@ impl Housekeeping {
 
 impl JobManager {
     /// Runs the command on some nodes of a job, which is done with them, and with its last if
-    /// `is_last`. Without R, or without a command, says so.
+    /// `is_last`. Without R, or without a command, logs that.
     pub(crate) fn keep_house(
         &mut self,
         cx: &mut Cx<Self>,

@@ -29,7 +29,7 @@ impl Head {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The head with this text, or why it says nothing.
+    /// The head with this text, or the error in it.
     pub fn decode(text: &[u8]) -> Result<Head, String> {
         let head: Head = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         match (head.version, head.sum) {

@@ -11,7 +11,7 @@ const VERSION: u8 = 2;
 /// Weight of an ordinary row, against the few bytes of a short record.
 pub const ROW_WEIGHT: u64 = 32;
 
-/// One thing that the log says.
+/// One record of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Record {
     /// This job is there.

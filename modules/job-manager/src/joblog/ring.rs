@@ -65,7 +65,7 @@ impl Ring {
         self.writes += 1;
     }
 
-    /// Adds a frame; says to which segment.
+    /// Adds a frame; returns its segment.
     pub fn add(&mut self, frame: &[Record], bytes: usize) -> u32 {
         let is_full = self.segments.get(&self.last).is_some_and(|last| {
             last.frames >= LOG_SEGMENT_FRAMES_MAX || last.bytes >= LOG_SEGMENT_BYTES_MAX

@@ -136,7 +136,7 @@ impl Policies {
         });
     }
 
-    /// `Policy::priority`: that of the last one that says one.
+    /// `Policy::priority`: that of the last one that returns one.
     pub fn priority(&mut self, view: &View<'_>, job: &Job) -> Rank {
         let mut rank = Rank::Pass;
         self.each(Points::PRIORITY, |policy, _| {

@@ -126,8 +126,8 @@ pub trait Policy {
     /// An event was added to a job's log. Actions for the job's new state are done after it.
     fn event(&mut self, _: &View<'_>, _: &Job, _: &Step<'_>, _: &mut Wants) {}
 
-    /// The priority of a job. The last policy that says one has its way; a user's hold and
-    /// an owner's expedite come before all.
+    /// The priority of a job. The last policy that returns one has its way; a user's hold
+    /// and an owner's expedite come before all.
     fn priority(&mut self, _: &View<'_>, _: &Job) -> Rank {
         Rank::Pass
     }

@@ -58,7 +58,7 @@ enum Step {
     List,
     /// Reading it.
     Log,
-    /// Reading the keys of the jobs that it says are active.
+    /// Reading the keys of the jobs that are active by the log.
     Active,
     /// Reading the keys of all jobs.
     Walk,
@@ -116,7 +116,7 @@ fn read_current(cx: &mut Cx<JobManager>) {
     });
 }
 
-/// True if there was no KVS to read, which says nothing of its contents.
+/// True if there was no KVS to read: its contents are unknown.
 fn is_lost(error: &Refusal) -> bool {
     matches!(error.errno, Errno::EHOSTUNREACH | Errno::ENOSYS)
 }

@@ -31,7 +31,7 @@ pub struct Stage {
     conf: String,
     /// Tags of the requests for processes, by rank and in their order.
     processes: Vec<(u32, u32)>,
-    /// Lookups from which on there is no KVS, and how it says so.
+    /// Lookups from which on there is no KVS, and the error.
     pub kvs_leaves: Option<(usize, Errno)>,
     /// The job log has its rows in segments soon.
     folds_early: bool,
@@ -537,7 +537,7 @@ fn is_within(key: &str, dir: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// A request whose tag says nothing: it is one of many.
+/// A request whose tag is of no interest: it is one of many.
 fn without_tag(message: &Message) -> String {
     line(message).replace(&format!(" #{}", message.matchtag()), "")
 }

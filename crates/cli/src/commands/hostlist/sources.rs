@@ -9,7 +9,7 @@ use proto::{Errno, resource};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
-/// Seconds that standard input is waited for, unless FLUX_HOSTLIST_STDIN_TIMEOUT says more.
+/// Seconds that standard input is waited for, unless FLUX_HOSTLIST_STDIN_TIMEOUT is longer.
 const STDIN_TIMEOUT_S: f64 = 15.0;
 
 /// Reads lists, and connects when the first is asked of an instance.

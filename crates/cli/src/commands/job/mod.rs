@@ -157,8 +157,8 @@ impl Selected {
     }
 }
 
-/// Makes a request about each job, many at a time, and says `VERB ID: TEXT` of each that
-/// was refused.
+/// Makes a request about each job, many at a time, and prints `VERB ID: TEXT` for each
+/// that was refused.
 fn on_each<M: Method<Response = Empty>>(
     flux: &mut Flux,
     ids: &[JobId],

@@ -39,7 +39,8 @@ pub static MPIR_debug_abort_string: AtomicPtr<c_char> = AtomicPtr::new(null_mut(
 #[unsafe(no_mangle)]
 pub static MPIR_i_am_starter: AtomicI32 = AtomicI32::new(1);
 
-/// The existence of this symbol says that processes go on if no debugger attaches to them.
+/// The existence of this symbol means that processes go on if no debugger attaches to
+/// them.
 #[unsafe(no_mangle)]
 pub static MPIR_partial_attach_ok: AtomicI32 = AtomicI32::new(1);
 

@@ -38,7 +38,7 @@ use query::Filters;
 use reach::Reach;
 use recurse::Recursion;
 
-/// Jobs that are listed unless `--count` says otherwise.
+/// Default number of jobs that are listed (`--count`).
 pub const COUNT: u64 = 1000;
 
 /// List jobs: by default, your active ones

@@ -131,7 +131,7 @@ pub fn json(tree: &Tree) -> String {
     String::from_utf8_lossy(&tree.encode()).into_owned()
 }
 
-/// A refusal with the key that it is about. The service only says that it is invalid.
+/// A refusal with the key that it is about. The service only answers that it is invalid.
 pub fn about(key: &str) -> impl Fn(Refusal) -> CliError + '_ {
     move |refusal| CliError::new(why(key, &refusal)).about(key)
 }

@@ -129,7 +129,7 @@ enum Field {
     ColorEnabled,
     ColorStarted,
     ColorOff,
-    /// The time limit of jobs that do not say.
+    /// The default time limit of jobs.
     DefaultDuration,
     /// The longest time limit.
     DurationLimit,

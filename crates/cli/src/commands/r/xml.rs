@@ -13,7 +13,7 @@ const GPU_PREFIXES: &[&str] = &["cuda", "rsmi", "ze", "opencl", "nvml"];
 /// The type of co-processors among devices of the operating system.
 const COPROCESSOR: &str = "5";
 
-/// Resources of a host. Its host is empty when the file does not say it.
+/// Resources of a host. Its host is empty when the file does not name it.
 pub fn node(xml: &str) -> Result<Node, String> {
     if !xml.contains("<topology") {
         return Err("not an hwloc topology".to_owned());

@@ -90,7 +90,7 @@ impl Run for Start {
 }
 
 impl Start {
-    /// Each option counts as much as it says.
+    /// Each option counts with its own number.
     fn verbosity(&self) -> usize {
         self.verbose.iter().copied().map(usize::from).sum()
     }

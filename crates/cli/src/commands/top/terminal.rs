@@ -16,7 +16,7 @@ const ENTER: &str = "\x1b[?1049h\x1b[?25l";
 /// The screen and the cursor from before.
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 
-/// Of a terminal that does not say how large it is.
+/// Size of a terminal that does not report its size.
 const SIZE: (usize, usize) = (80, 24);
 
 /// Signals that come as messages: the size has changed, or we are to end.

@@ -53,7 +53,7 @@ pub struct Files {
     places: Vec<Place>,
     damage: Damage,
     witness: Witness,
-    /// The writer of the records, while there was no room to say so in the file.
+    /// The writer of the records, while there was no room to record it in the file.
     unsaved_writer: Option<String>,
     _lock: File,
 }
@@ -144,7 +144,7 @@ impl Backing for Files {
         Ok(())
     }
 
-    /// The blobs are there; now the line that says so.
+    /// The blobs are there; now the line that records them.
     fn end(&mut self) -> Result<(), Failure> {
         let is_power_safe = self.is_power_safe();
         if is_power_safe && self.batch.writes {

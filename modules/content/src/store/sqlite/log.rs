@@ -36,7 +36,7 @@ pub struct Frame {
 /// Contents of a log.
 #[derive(Debug, Default)]
 pub struct Log {
-    /// Bytes of a page; 0 when nothing says it.
+    /// Bytes of a page; 0 when unknown.
     pub page_bytes: usize,
     /// Whole frames, the oldest first, as far as there was a commit or the witness says.
     pub frames: Vec<Frame>,
@@ -52,7 +52,8 @@ pub struct Log {
 #[derive(Debug)]
 pub struct Reach {
     path: PathBuf,
-    /// Frames after the newest transaction, as SQLite says them; 0 when there was none.
+    /// Frames after the newest transaction, as SQLite reports them; 0 when there was
+    /// none.
     said: Arc<AtomicU32>,
     /// The frames after those that are in the main file.
     frames: u32,

@@ -54,7 +54,7 @@ pub struct Sqlite {
     damage: Damage,
     witness: Option<Witness>,
     reach: Reach,
-    /// The writer of the records, while there was no room to say so in the file.
+    /// The writer of the records, while there was no room to record it in the file.
     unsaved_writer: Option<String>,
     /// Id of the newest checkpoint, 0 without one; every blob stored is marked with it.
     epoch: i64,
@@ -167,8 +167,8 @@ impl Sqlite {
         seals::state(&self.db)
     }
 
-    /// From here on the main file says that there is a witness. Where there is no room for
-    /// that, the existing data can still be read.
+    /// From here on the main file records that there is a witness. Where there is no room
+    /// for that, the existing data can still be read.
     fn in_use(mut self, told: Option<Acknowledged>) -> Result<Sqlite, Failure> {
         let marked = self.fold(Share::All).and_then(|()| {
             if self.state()? != State::Open {
@@ -209,7 +209,7 @@ impl Sqlite {
     }
 
     /// Records the present state, before any client is answered. A witness that cannot be
-    /// written says less than it should, and that is all.
+    /// written knows less than it should, and that is all.
     fn notify_witness(&mut self) {
         let told = self.reach.end().map(|log| Acknowledged {
             number: self.journal.last(),
@@ -266,7 +266,7 @@ impl Sqlite {
         transactions >= FOLDED_TRANSACTIONS || bytes >= FOLDED_BYTES
     }
 
-    /// The next batch is as safe as the settings say.
+    /// The next batch is as safe as the settings demand.
     fn restore_synchronous(&mut self) {
         if std::mem::take(&mut self.is_power_safe)
             && let Err(failure) = schema::set_synchronous(&self.db, self.settings.synchronous())

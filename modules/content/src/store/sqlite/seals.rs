@@ -2,8 +2,8 @@
 //! missing from one that never existed.
 //!
 //! Each value of `ferroflux_records` ends with a check of it. Rows whose keys begin with a
-//! dot say more: `.seal` has the hash of all others, `.checkpoints` the hashes of the
-//! checkpoints that were made here, `.state` whether the store was closed in order.
+//! dot have more data: `.seal` has the hash of all others, `.checkpoints` the hashes of
+//! the checkpoints that were made here, `.state` whether the store was closed in order.
 //! Blobs need none of this: their name is their hash.
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ const CHECK_BYTES: usize = 8;
 /// State of use of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Of a release that did not say.
+    /// Of a release that did not record it.
     Unknown,
     /// Someone has it open, or was killed.
     Open,

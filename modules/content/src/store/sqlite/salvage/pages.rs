@@ -14,7 +14,7 @@ use crate::store::witness::LogEnd;
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const FILE_HEAD_BYTES: usize = 100;
 
-/// Size of a page where the file does not say. SQLite's own choice.
+/// Size of a page where the file has none. SQLite's own choice.
 const PAGE_BYTES: usize = 4096;
 
 /// The pages, by number from 1 on.
