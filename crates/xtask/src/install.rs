@@ -125,7 +125,7 @@ fn uninstall(prefix: &Path) -> Result<()> {
     remove_all(prefix, list.iter())
 }
 
-/// What is deepest goes first, so a folder is empty when its turn comes.
+/// The deepest path goes first, so a folder is empty when its turn comes.
 fn remove_all<'a>(prefix: &Path, list: impl DoubleEndedIterator<Item = &'a String>) -> Result<()> {
     for line in list.rev() {
         let path = match line.as_str() {

@@ -1,4 +1,4 @@
-//! Whose code is in our programs, under which terms: the page `THIRD-PARTY` of every package.
+//! Owners and terms of the code in our programs: the page `THIRD-PARTY` of every package.
 //!
 //! Cargo knows the crates that programs are made of, and each brings its licence as a file. Sources
 //! in other languages come within crates; they are listed here by hand. `deny.toml` says which
@@ -69,7 +69,7 @@ const FOREIGN: &[Foreign] = &[
     },
 ];
 
-/// What the compilers put into every program.
+/// Code that the compilers put into every program.
 const RUNTIMES: &str = "\
 The standard library of Rust: MIT OR Apache-2.0, https://www.rust-lang.org
 The standard library of C++ of GCC: GPL-3.0 with the GCC Runtime Library Exception,
@@ -79,7 +79,7 @@ The standard library of C++ of GCC: GPL-3.0 with the GCC Runtime Library Excepti
 /// Crates that bring no file, and the crate of the same authors whose file is theirs too.
 const SIBLINGS: &[(&str, &str)] = &[("mlua-sys", "mlua")];
 
-/// How files with terms begin.
+/// First letters of the names of files with terms.
 const NAMES: &[&str] = &["licen", "copying", "copyright", "unlicense", "notice"];
 
 /// The page: every crate and foreign source with its terms, and then the terms themselves.

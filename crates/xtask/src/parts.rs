@@ -1,4 +1,4 @@
-//! What is installed, and where: the one list behind `cargo xtask install` and every package
+//! Installed files and their places: the one list behind `cargo xtask install` and every package
 //! that `cargo xtask dist` makes.
 //!
 //! Paths are below the prefix, as `crates/cli/src/layout.rs` looks for them. A program that is
@@ -102,13 +102,13 @@ pub struct Build {
 pub struct Part {
     /// Its path below the prefix.
     pub path: PathBuf,
-    /// What is in it.
+    /// Content of the file.
     pub content: Content,
     /// It is a program.
     pub is_program: bool,
 }
 
-/// What is in a file.
+/// Content of a file.
 pub enum Content {
     /// The same as in this file.
     Copy(PathBuf),
@@ -118,7 +118,7 @@ pub enum Content {
     Link(&'static str),
 }
 
-/// What is wanted of all there is.
+/// Selection of bindings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Bindings {
     /// The Python package too, if it was built.
@@ -217,7 +217,7 @@ impl Build {
         Ok(path)
     }
 
-    /// What the command prints.
+    /// Output of the command.
     fn output(&self, args: &[&str]) -> Result<String> {
         let program = self.built(COMMAND)?;
         let output = Command::new(&program).args(args).output();

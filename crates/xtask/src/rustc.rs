@@ -1,4 +1,4 @@
-//! What the compiler says of itself.
+//! Facts about the compiler.
 
 use std::process::Command;
 

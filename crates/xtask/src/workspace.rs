@@ -124,7 +124,7 @@ impl Metadata {
     }
 }
 
-/// Whether a dependency is more than one of tests or of the build.
+/// True if a dependency is more than one of tests or of the build.
 fn is_normal(dependency: &Value) -> bool {
     let kinds = dependency["dep_kinds"].as_array();
     kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))

@@ -1,4 +1,4 @@
-//! What an installation leaves behind when it is removed: nothing.
+//! An installation leaves nothing behind when it is removed.
 
 use std::fs;
 use std::path::Path;
