@@ -172,7 +172,7 @@ impl Budget {
     }
 
     /// Excess of the holder of `account`, or of a group that it belongs to. Modules never
-    /// do: what they hold is taken from what clients may have, up to a half.
+    /// do: their memory is taken from the share of clients, up to a half.
     pub fn excess(&self, account: &Account) -> Option<Excess> {
         let over = |whose, held, taken| {
             let limit = self.shares.limit(whose) - taken;

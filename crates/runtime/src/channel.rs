@@ -116,7 +116,7 @@ impl Channel {
         waiting - self.out.len()
     }
 
-    /// Reads what is there.
+    /// Reads the bytes that are there.
     pub fn read(&mut self, poller: &Poller) -> Option<ChildEvent> {
         let ours = self.ours.as_ref()?;
         let most = self.left.unwrap_or(CHILD_READ_BYTES);
@@ -136,8 +136,8 @@ impl Channel {
         Some(ChildEvent::Channel { name, data, eof })
     }
 
-    /// The child has ended: what it has written is still read, and nothing that comes from a
-    /// process that it may have left behind.
+    /// The child has ended: its output is still read, but none of a process that it may have
+    /// left behind.
     pub fn child_ended(&mut self, poller: &Poller) -> Option<ChildEvent> {
         let left = unread(self.ours.as_ref()?.as_fd());
         self.left = Some(left);

@@ -395,13 +395,13 @@ impl Children {
         taken(channel, data, eof, poller)
     }
 
-    /// Goes on with what a channel could not write at once.
+    /// Goes on with bytes that a channel could not write at once.
     pub fn flush_channel(&mut self, child: ChildId, at: u8, poller: &Poller) -> Option<ChildEvent> {
         let channels = &mut self.running.get_mut(&child)?.channels;
         taken(channels.get_mut(usize::from(at))?, &[], false, poller)
     }
 
-    /// Stops reading what a child writes, or goes on.
+    /// Stops reading the output of a child, or goes on.
     pub fn flow(
         &mut self,
         child: ChildId,

@@ -68,8 +68,8 @@ pub enum ReadEnd {
     Drained,
     /// The turn's share is used up; more may be there.
     More,
-    /// Some messages were handed out, and others wait: what came of the first is to be done
-    /// before the next are taken, or it would pile up.
+    /// Some messages were handed out, and others wait: the results of the first are to be
+    /// sent before the next are taken, or it would pile up.
     Paused,
     /// The other end is lost, or used another protocol.
     Gone,
@@ -194,8 +194,8 @@ impl Conn {
         self.charge.set(self.unfinished() + self.outbox.unpaid());
     }
 
-    /// Reads what is there, up to the turn's share, and hands out what is whole. To be
-    /// called again at once when it has paused.
+    /// Reads bytes that are there, up to the turn's share, and hands out whole messages.
+    /// To be called again at once when it has paused.
     pub fn read(
         &mut self,
         scratch: &mut Vec<u8>,

@@ -35,8 +35,8 @@ impl Descriptors {
         }
     }
 
-    /// Connections that clients may have: what is left of modules, children and files, for
-    /// which an eighth is reserved.
+    /// Connections that clients may have: the number that modules, children and files
+    /// leave, for which an eighth is reserved.
     pub fn for_clients(self) -> usize {
         let reserved = DESCRIPTORS_RESERVED_MIN.max(self.max / 8);
         self.max.saturating_sub(reserved).min(CLIENTS_MAX)

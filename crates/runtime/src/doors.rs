@@ -1,4 +1,5 @@
-//! Where clients and modules come in, and what happens when there is no room for them.
+//! Places where clients and modules come in, and the answer when there is no room for
+//! them.
 
 use std::fs::File;
 use std::io::{self, Write};

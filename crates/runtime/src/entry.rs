@@ -22,7 +22,7 @@ pub const MODULE_UUID: &str = "FLUX_MODULE_UUID";
 /// Folders, separated by colons, that go when the broker died without removing them.
 pub const MODULE_CLEANUP: &str = "FLUX_MODULE_CLEANUP";
 
-/// `main` of a module. `make_worker` makes what its worker thread owns.
+/// `main` of a module. `make_worker` makes the state of its worker thread.
 pub fn module_main<M: Module>(
     make_worker: impl FnOnce() -> M::Worker + Send + 'static,
 ) -> ExitCode {

@@ -1,11 +1,11 @@
 //! Drives nodes in processes: the one loop that owns sockets, timers, signals, child
 //! processes and the clock.
 //!
-//! Read on in `entry.rs` (how a process begins), `reactor.rs` (the loop), `conn.rs`
-//! (connections with clients and modules), `children.rs`, `zygote.rs` (children that are forked and
-//! not loaded), `worker.rs`, `logging.rs`,
-//! `overlay.rs` (links to other brokers), `near.rs` (those on this host) and `link.rs`
-//! (libzmq, which carries the others). It must never know what a message means: nodes do.
+//! Read on in `entry.rs` (how a process begins), `reactor.rs` (the loop), `conn.rs` (connections
+//! with clients and modules), `children.rs`, `zygote.rs` (children that are forked and not loaded),
+//! `worker.rs`, `logging.rs`, `overlay.rs` (links to other brokers), `near.rs` (those on this host)
+//! and `link.rs` (libzmq, which carries the others). It must never know the meaning of a message:
+//! nodes do.
 
 mod budget;
 mod channel;

@@ -6,8 +6,8 @@ pub const EVENTS_PER_WAIT: usize = 256;
 /// Bytes read from one stream before the others get their turn.
 pub const READ_BYTES_PER_TURN: usize = 256 * 1024;
 
-/// Messages of one stream that are taken in before what came of them is sent off: each may
-/// go to many.
+/// Messages of one stream that are received before their results are sent: each may go to
+/// many.
 pub const MESSAGES_PER_PAUSE: usize = 64;
 
 /// Reads of each module's connection when one has ended: more than a socket holds.
@@ -30,7 +30,7 @@ pub const MEMORY_BYTES_MIN: usize = 64 << 20;
 pub const CHARGED_BYTES_MIN: usize = 1024;
 
 /// Shortest payload that is written from where it is, in bytes. A shorter one is copied,
-/// which is cheaper, and does not keep what it arrived with.
+/// which is cheaper, and does not keep the buffer in which it arrived.
 pub const SHARED_PAYLOAD_BYTES_MIN: usize = 32 * 1024;
 
 /// Copied bytes that wait in one piece; then another is begun.
@@ -104,9 +104,9 @@ pub const SINK_WRITE_BYTES: usize = 4096;
 /// Bytes read from a child's stream at once.
 pub const CHILD_READ_BYTES: usize = 64 * 1024;
 
-/// Bytes waiting for a child that does not read its input. When full, what is
-/// written further is dropped, as by a closed pipe: who sends more than this looks at
-/// how much was taken.
+/// Bytes waiting for a child that does not read its input. When full, further input is
+/// dropped, as by a closed pipe: a client that sends more than this looks at how much was
+/// taken.
 pub const CHILD_BACKLOG_BYTES_MAX: usize = 64 << 20;
 
 /// Socket pairs that one child may have. A child with more is not started.
@@ -124,12 +124,12 @@ pub const ZYGOTE_REQUEST_BYTES_MAX: usize = 16 * 1024;
 pub const FLUSH_WAIT_S: u64 = 5;
 
 /// Messages waiting in this process for one peer of a ZeroMQ link. When full, a send
-/// answers `Full`. Explicit, because the default of ZeroMQ drops what is above it.
+/// answers `Full`. Explicit, because the default of ZeroMQ drops messages above it.
 pub const LINK_SEND_MESSAGES_MAX: u32 = 8192;
 
-/// Messages from one peer of a ZeroMQ link waiting to be received. When full, the
-/// peer's own queue fills, and then its sends answer `Full`. Several times that queue:
-/// a peer that dies while ours is full loses what it had sent (link.rs, "How to end").
+/// Messages from one peer of a ZeroMQ link waiting to be received. When full, the peer's
+/// own queue fills, and then its sends answer `Full`. Several times that queue: a peer
+/// that dies while ours is full loses its messages (link.rs, "How to end").
 pub const LINK_RECEIVE_MESSAGES_MAX: u32 = 65_536;
 
 /// Longest that the end of a process waits for messages that ZeroMQ has taken, in

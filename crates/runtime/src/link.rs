@@ -1,10 +1,11 @@
-//! A link over libzmq: what brokers on different hosts need (TCP, CURVE), and what the
-//! connections of `conn.rs`, which speak the same protocol without its threads, are
-//! tested against and measured by.
+//! A link over libzmq: the connection between brokers on different hosts (TCP, CURVE),
+//! and the standard against which the connections of `conn.rs`, which speak the same
+//! protocol without its threads, are tested and measured.
 //!
-//! Owns every use of libzmq in the project. A message here is one flattened RFC 3
-//! message and nobody looks inside. Must never wait but at the end of a process, never drop a message in
-//! silence, never panic over what a peer sends. Read on in `limits.rs`; the library is built by `crates/zmq-sys`.
+//! Owns every use of libzmq in the project. A message here is one flattened RFC 3 message and
+//! nobody looks inside. Must never wait but at the end of a process, never drop a message in
+//! silence, never panic over a peer's message. Read on in `limits.rs`; the library is built by
+//! `crates/zmq-sys`.
 //!
 //! # When to wait
 //!
@@ -23,12 +24,12 @@
 //!
 //! # How to end
 //!
-//! ZeroMQ holds a process back until the kernel has its last message, and no longer.
-//! But a receiver whose queue is full, and who then sees the connection close, throws
-//! away what the kernel still has (libzmq issue 4660). So a module ends with
+//! ZeroMQ holds a process back until the kernel has its last message, and no longer. But
+//! a receiver whose queue is full, and who then sees the connection close, throws away
+//! the bytes that the kernel still has (libzmq issue 4660). So a module ends with
 //! [`DealerLink::finish`]: it sends an empty message, a farewell, which the router
-//! answers in kind once it has received everything before it. Farewells never leave
-//! this file, and no message of a caller is empty.
+//! answers in kind once it has received everything before it. Farewells never leave this
+//! file, and no message of a caller is empty.
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -52,10 +53,10 @@ pub(crate) use terms::{NotSent, Sender};
 /// Mask every signal that the process handles before making it: the thread inherits
 /// the mask, and a signal that it takes never reaches a signalfd.
 ///
-/// Dropping the last of a context *and* its links waits, at most the linger time of
-/// the links, until what they have sent is with the kernel. So a process that has
-/// answered must return from `main`, never `process::exit` past a live link. The
-/// thread does not survive a fork: children are started by fork and exec only.
+/// Dropping the last of a context *and* its links waits, at most the linger time of the
+/// links, until their messages are with the kernel. So a process that has answered must
+/// return from `main`, never `process::exit` past a live link. The thread does not
+/// survive a fork: children are started by fork and exec only.
 pub struct Context(zmq::Context);
 
 impl Context {
@@ -104,7 +105,7 @@ impl RouterLink {
         Ok(router)
     }
 
-    /// Logs what happens to the connections from now on.
+    /// Logs events of the connections from now on.
     pub(crate) fn watch(&self, context: &Context) -> io::Result<Watch> {
         Watch::open(context, &self.0.socket, "children", true)
     }
@@ -167,7 +168,7 @@ impl RouterLink {
         Ok(received.map(|(identity, message, _)| (identity, message)))
     }
 
-    /// The same with what is known of an encrypted connection.
+    /// The same with the identity of an encrypted connection.
     pub(crate) fn recv_with_sender(&self) -> Result<Option<(Bytes, Bytes, Sender)>, RecvError> {
         let Some(mut identity) = self.0.recv_part()? else {
             return Ok(None);

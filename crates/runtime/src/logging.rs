@@ -33,8 +33,8 @@ struct Source {
     rank: String,
 }
 
-/// Sends what this process logs with tracing to the broker's log, as `app` on `rank`.
-/// The second call in a process does nothing.
+/// Sends the log lines that this process makes with tracing to the broker's log, as `app`
+/// on `rank`. The second call in a process does nothing.
 pub fn start(app: &str, rank: u32) {
     let source = Source {
         app: app.to_owned(),

@@ -1,5 +1,5 @@
 //! Memory limit of this process: that of the machine, or less where a control group or a
-//! resource limit is lower. And the way back for what it has had.
+//! resource limit is lower. And the way back for memory that it has had.
 
 use std::fs;
 use std::path::Path;
@@ -14,8 +14,8 @@ pub fn message_bytes() -> usize {
     share_of(available_bytes())
 }
 
-/// Gives the system what is free of all of the allocator's memory. Other allocators than that
-/// of glibc do so by themselves or not at all.
+/// Returns to the system the free memory of the allocator. Other allocators than that of
+/// glibc do so by themselves or not at all.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it takes the allocator's own locks, and touches only what is free.

@@ -94,7 +94,7 @@ impl Near {
         }
     }
 
-    /// Logs what happens to connections.
+    /// Logs events of connections.
     pub(crate) fn log_connections(&mut self) {
         self.is_verbose = true;
     }
@@ -212,8 +212,8 @@ impl Parent {
         }
     }
 
-    /// Marks the parent as connected once it has shown its key. Gives what is to be said
-    /// to it, if it is the right one.
+    /// Marks the parent as connected once it has shown its key. Returns the greeting for
+    /// it, if it is the right one.
     pub(crate) fn is_up(&mut self, key: &Bytes) -> Option<Vec<Message>> {
         if key[..] != *self.key.as_bytes() {
             return None;

@@ -4,7 +4,7 @@
 //! A child is known by the identity under which it sends and the key that it has proved to
 //! hold; both stay together as long as it is known. Messages arrive once and in order, also
 //! when a connection between hosts breaks and comes back ([`Session`]). A broker whose
-//! connection stays broken is lost. Must never know what a message means.
+//! connection stays broken is lost. Must never know the meaning of a message.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,7 +26,7 @@ use crate::zap::Zap;
 pub struct Overlay {
     // In the order in which they are dropped: the context waits for its sockets.
     parent: Option<Parent>,
-    /// Logs what happens to connections of children, if that is wanted.
+    /// Logs events of connections of children, if that is wanted.
     children_watch: Option<Watch>,
     children: Option<RouterLink>,
     zap: Option<Zap>,
@@ -82,8 +82,8 @@ pub(crate) struct Stranger {
 }
 
 impl Overlay {
-    /// No links yet. `curve` is what we show of ourselves. A child has at most `receive`
-    /// messages in our queue, or as many as `limits.rs` says if 0.
+    /// No links yet. `curve` is our identity. A child has at most `receive` messages in
+    /// our queue, or as many as `limits.rs` says if 0.
     pub fn new(curve: Curve, tcp: Tcp, io_threads: i32, receive: u32) -> Overlay {
         let mut limits = LinkLimits::default();
         if receive > 0 {
@@ -113,7 +113,7 @@ impl Overlay {
         (self.near.take(), self.context.is_some())
     }
 
-    /// Logs what happens to the connections of links that are opened from now on.
+    /// Logs events of the connections of links that are opened from now on.
     pub fn log_connections(&mut self) {
         self.is_verbose = true;
         self.near.as_mut().map(Near::log_connections);
@@ -400,7 +400,7 @@ impl Overlay {
         }
     }
 
-    /// Sends on what waits for one. Returns true if it may still be there.
+    /// Sends on the messages that wait for one. Returns true if it may still be there.
     fn flush(&mut self, peer: PeerId, now: Duration) -> bool {
         let result = match (&mut self.parent, &self.children) {
             (Some(parent), _) if peer == PeerId::PARENT => {

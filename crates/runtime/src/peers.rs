@@ -1,4 +1,5 @@
-//! The connections of a loop: what waits on each, who pays for it, and who has to wait.
+//! The connections of a loop: the messages that wait on each, the user who pays for them,
+//! and those that have to wait.
 //!
 //! A client that holds more than its share is disconnected, see [`Peers::enforce`]. A client
 //! whose requests pile up at a peer that is slow to read is not read from until that peer
@@ -20,7 +21,7 @@ use crate::shares::Whose;
 
 /// Connections by number.
 pub struct Peers {
-    /// Memory for what they send and do not read.
+    /// Memory for messages to them that they do not read.
     pub budget: Budget,
     /// Room for connections of clients.
     pub seats: Seats,
@@ -71,7 +72,7 @@ impl Peers {
         modules.map(|(peer, _)| *peer).collect()
     }
 
-    /// Listens to a connection from now on, and sends it what is queued.
+    /// Listens to a connection from now on, and sends it the queued messages.
     pub fn watch(&mut self, peer: PeerId, poller: &Poller) {
         let Some(conn) = self.conns.get(&peer) else {
             return;
@@ -153,8 +154,8 @@ impl Peers {
     }
 
     /// Disconnects the largest of those who together hold more than their share, one by
-    /// one until it fits, if `peer` is one of them. If no connection holds much, what is
-    /// held is on its way through modules, and `peer` had better stop.
+    /// one until it fits, if `peer` is one of them. If no connection holds much, the held
+    /// bytes are on their way through modules, and `peer` had better stop.
     pub fn enforce(&mut self, peer: PeerId, poller: &Poller) -> Vec<PeerId> {
         let mut evicted = Vec::new();
         while let Some(conn) = self.conns.get(&peer)
@@ -199,8 +200,8 @@ impl Peers {
         }
     }
 
-    /// Writes what is queued, and watches those that are not done. Gives those that were
-    /// behind and have caught up.
+    /// Writes queued bytes, and watches the connections that are not done. Gives those
+    /// that were behind and have caught up.
     pub fn flush(&mut self, poller: &Poller) -> Vec<PeerId> {
         let mut caught_up = Vec::new();
         let mut dirty = std::mem::take(&mut self.dirty);

@@ -1,7 +1,8 @@
 //! The one loop: waits, hands inputs to the node, carries out the node's outputs.
 //!
 //! One turn receives everything that has arrived (up to each link's share), hands in
-//! [`Input::Settled`], and sends the outputs. Nothing in here knows what a message means.
+//! [`Input::Settled`], and sends the outputs. Nothing in here knows the meaning of a
+//! message.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -166,8 +167,9 @@ impl<N: Node> Reactor<N> {
         self
     }
 
-    /// Lets what clients send and do not read take `bytes` of memory, of which programs of
-    /// `owner` may have what others leave. Must be said before there are connections.
+    /// Lets bytes that clients send and do not read take `bytes` of memory, of which
+    /// programs of `owner` may have the part that others leave. Must be said before there
+    /// are connections.
     pub fn with_memory(mut self, bytes: usize, owner: u32) -> Self {
         self.peers.budget = Budget::new(bytes, owner);
         self
@@ -204,7 +206,7 @@ impl<N: Node> Reactor<N> {
         Ok(self)
     }
 
-    /// Makes what the worker thread owns, when there is work for it.
+    /// Makes the state of the worker thread, when there is work for it.
     pub fn with_worker(mut self, make: impl FnOnce() -> N::Worker + Send + 'static) -> Self {
         self.worker = Worker::Unmade(Box::new(make));
         self
@@ -288,7 +290,7 @@ impl<N: Node> Reactor<N> {
         self.hand_in_since(now.mono, now, input);
     }
 
-    /// The same for what has held the loop `since` then.
+    /// The same for the input that has held the loop `since` then.
     fn hand_in_since(&mut self, since: Duration, now: Now, input: Input) {
         self.node.handle(now, input);
         let until = self.clock.mono();

@@ -99,7 +99,7 @@ impl Session {
         }
     }
 
-    /// The connection was made again: what was under way may be lost.
+    /// The connection was made again: messages under way may be lost.
     pub(crate) fn reconnected(&mut self) {
         self.due = Some(kind::RESUME);
         self.rewind();
@@ -201,7 +201,7 @@ fn split(frame: &Bytes) -> Result<(u8, u64, Bytes), Malformed> {
 mod tests {
     use super::*;
 
-    /// Two ends, and what is between them.
+    /// Two ends, and the frames between them.
     #[derive(Default)]
     struct Pair {
         ends: [Session; 2],
@@ -214,7 +214,7 @@ mod tests {
             assert!(self.ends[from].push(text.as_bytes().to_vec()));
         }
 
-        /// Sends what there is; loses each frame for which `loses` holds.
+        /// Sends queued frames; loses each frame for which `loses` holds.
         fn exchange(&mut self, mut loses: impl FnMut() -> bool) {
             loop {
                 let mut is_quiet = true;

@@ -9,8 +9,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 /// The last signal there is.
 const LAST: libc::c_int = 64;
 
-/// Signals that who starts a program may have it ignore on purpose, as nohup does and a
-/// shell with what it puts in the background; and the one that Rust programs ignore.
+/// Signals that the caller of a program may have it ignore on purpose, as nohup does and
+/// a shell for background programs; and the one that Rust programs ignore.
 const IGNORED_ON_PURPOSE: [Signal; 4] = [
     Signal::SIGHUP,
     Signal::SIGINT,

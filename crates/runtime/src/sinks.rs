@@ -1,6 +1,6 @@
 //! Where log lines of the broker go besides its ring: standard error, a file, syslog. None of
-//! them is waited for, and none is a reason to stop: what cannot be written now is dropped and
-//! counted, and said with the next line that can be.
+//! them is waited for, and none is a reason to stop: a line that cannot be written now is
+//! dropped and counted, and the count is written with the next line that can be.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -119,7 +119,7 @@ impl Outlet {
 }
 
 /// Writes as much as can be without waiting: to a pipe that nobody reads, nothing. A line that
-/// is longer than what a pipe takes at once may be cut.
+/// is longer than the capacity of a pipe may be cut.
 fn put_now(fd: BorrowedFd<'_>, text: &str) -> Result<(), Errno> {
     for part in text.as_bytes().chunks(SINK_WRITE_BYTES) {
         let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];

@@ -38,7 +38,7 @@ pub enum Groups {
     Busy,
 }
 
-/// The look-ups under way and what came of earlier ones.
+/// The look-ups under way and the results of earlier ones.
 pub struct Directory {
     lookup: Option<Lookup>,
     thread: Option<WorkerThread<Lookup>>,

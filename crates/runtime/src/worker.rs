@@ -35,7 +35,8 @@ impl<W: Send + 'static> Worker<W> {
         }
     }
 
-    /// Starts the thread, if it is not there; gives what is then to be watched.
+    /// Starts the thread, if it is not there; returns the descriptor that is then to be
+    /// watched.
     pub fn start(&mut self) -> Option<&OwnedFd> {
         let started = match std::mem::replace(self, Worker::None) {
             Worker::Unmade(make) => WorkerThread::start(make),
@@ -128,7 +129,7 @@ impl<W: 'static> WorkerThread<W> {
 }
 
 impl<W> WorkerThread<W> {
-    /// Leaves the thread to itself: nobody waits for what it does.
+    /// Leaves the thread to itself: nobody waits for its results.
     pub fn abandon(mut self) {
         self.thread = None;
     }

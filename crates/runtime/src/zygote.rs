@@ -3,12 +3,12 @@
 //!
 //! The zygote is our child, and so are those that it forks: it has us as their parent
 //! (`CLONE_PARENT`), so that they are waited for, signalled and left behind as any other. They are
-//! processes of their own in every respect. We ask over a socket pair, its standard
-//! input. Not the zygote but the child itself reports, when it leads its group: once the
-//! socket says that nobody is left at the other end, nobody is who could still report, and
-//! what was asked for in vain is started without a zygote.
+//! processes of their own in every respect. We ask over a socket pair, its standard input. Not the
+//! zygote but the child itself reports, when it leads its group: once the socket says that nobody
+//! is left at the other end, nobody is who could still report, and a start that was asked for in
+//! vain is done without a zygote.
 //!
-//! `message.rs` has what is said, `serve.rs` is the zygote, `nursery.rs` our side.
+//! `message.rs` has the messages, `serve.rs` is the zygote, `nursery.rs` our side.
 
 mod message;
 mod nursery;

@@ -25,7 +25,7 @@ const MIB: usize = 1 << 20;
 const DESCRIPTORS: usize = 128;
 
 /// Lets everybody in and does what a request's topic says: `size` answers with the length
-/// of what came, `fill` with N bytes, `module` hands the request to the module.
+/// of the payload, `fill` with N bytes, `module` hands the request to the module.
 #[derive(Default)]
 struct Hub {
     module: Option<PeerId>,

@@ -1,7 +1,7 @@
 //! Links between the brokers of a tree, and the end and return of a follower.
 //!
-//! A link keeps its order. Of what was on its way when an end died a part arrives, then the
-//! other end is told.
+//! A link keeps its order. Of the messages on their way when an end died a part arrives,
+//! then the other end is notified.
 
 use std::collections::VecDeque;
 

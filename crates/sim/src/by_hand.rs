@@ -1,5 +1,5 @@
-//! A world that is moved by hand: for tests that say what happens next, one message at a
-//! time, and see what each component keeps.
+//! A world that is moved by hand: for tests that choose the next event, one message at a
+//! time, and see the state of each component.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ impl World {
         self.slow = None;
     }
 
-    /// A module dies with what it was told and has not looked at. The broker starts another.
+    /// A module dies with the messages that it has not looked at. The broker starts another.
     pub fn kill_module(&mut self, module: &str) {
         if let Some(process) = self.processes.iter_mut().find(|it| it.name == module) {
             process.to_module.clear();
@@ -131,8 +131,8 @@ impl World {
         self.finish_step();
     }
 
-    /// The broker of a rank dies, which is not 0, and all that is on it. Others hear of it with
-    /// what is delivered next.
+    /// The broker of a rank dies, which is not 0, and all that is on it. Others are notified
+    /// with the next delivery.
     pub fn end_rank(&mut self, rank: usize) {
         self.follower_ends(rank, "by hand");
         self.finish_step();
@@ -149,7 +149,7 @@ impl World {
         panic!("the brokers do not come back: {:#?}", self.last_lines());
     }
 
-    /// Delivers everything that is on its way, and what follows from that at once.
+    /// Delivers everything that is on its way, and its immediate results.
     pub fn rest(&mut self) {
         for _ in 0..REST_STEPS_MAX {
             if !self.deliver() {
@@ -159,15 +159,15 @@ impl World {
         panic!("no rest: {:#?}", self.last_lines());
     }
 
-    /// The next timer goes off, and what follows from that happens.
+    /// The next timer goes off, with its results.
     pub fn wait(&mut self) {
         self.pass_time();
         self.finish_step();
         self.rest();
     }
 
-    /// Plays on for some milliseconds. Job shells have this many turns, and are told what
-    /// happens to them.
+    /// Plays on for some milliseconds. Job shells have this many turns, and receive their
+    /// events.
     pub fn play(&mut self, ms: u64, mut turns: usize) {
         let end = self.now.mono + Duration::from_millis(ms);
         for _ in 0..REST_STEPS_MAX {

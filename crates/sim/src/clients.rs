@@ -1,5 +1,5 @@
-//! Programs on the local socket that ask all the time, and the checkers of what they
-//! get: every request one final answer, streams one end, answers in order, and no
+//! Programs on the local socket that ask all the time, and the checkers of their
+//! responses: every request one final answer, streams one end, answers in order, and no
 //! failure of a request that may be repeated.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -142,8 +142,8 @@ impl Client {
         }
     }
 
-    /// Answers of one service to one client come in the order of its requests. A
-    /// refusal by the broker may overtake what is still held.
+    /// Answers of one service to one client come in the order of its requests. A refusal
+    /// by the broker may overtake messages that are still held.
     fn check_order(&mut self, tag: u32, errnum: u32) {
         if errnum == 0 {
             let earlier = self

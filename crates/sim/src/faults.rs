@@ -43,7 +43,7 @@ const OF_TREE: &[fn(&mut World)] = &[
     World::crash,
 ];
 
-/// The same where what is removed comes back.
+/// The same where the removed thing comes back.
 const OF_POLICY: &[fn(&mut World)] = &[
     World::kill_a_module,
     World::kill_a_module,
@@ -88,7 +88,7 @@ impl World {
         self.bury_the_dead();
     }
 
-    /// A module dies: what it had said arrives in part, what it was told is lost.
+    /// A module dies: its messages arrive in part, those to it are lost.
     fn kill(&mut self, at: usize) {
         let process = &mut self.processes[at];
         let arrives = self.rng.below(process.to_broker.len() + 1);
@@ -145,7 +145,7 @@ impl World {
         self.note(format!("reload {name}"));
     }
 
-    /// A program loses its link, with what it had sent arriving in part, and comes back.
+    /// A program loses its link, with its messages arriving in part, and comes back.
     fn cut_a_program(&mut self) {
         let at = self.rng.below(self.programs.len());
         let peer = self.links[at];
@@ -167,7 +167,7 @@ impl World {
         self.finish_step();
     }
 
-    /// Everything dies at once and begins again with what is in the files.
+    /// Everything dies at once and begins again with the contents of the files.
     fn crash(&mut self) {
         self.note("crash".to_owned());
         self.kills += 1;

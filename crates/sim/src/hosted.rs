@@ -22,7 +22,7 @@ pub trait AnyNode {
     fn check_invariants(&self);
 }
 
-/// A node and what its worker owns.
+/// A node and the state of its worker.
 pub struct Hosted<N: Node> {
     node: N,
     worker: N::Worker,

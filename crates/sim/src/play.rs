@@ -34,7 +34,7 @@ pub enum Play {
 /// A module and its arguments.
 pub(crate) type Cast = (&'static str, &'static [&'static str]);
 
-/// A crash of processes, not of the machine, is what is simulated: files need no syncing.
+/// Processes crash in the simulation, not the machine: files need no syncing.
 const CONTENT_ARGS: &[&str] = &["journal_mode=MEMORY", "synchronous=OFF"];
 
 impl Play {
@@ -122,7 +122,7 @@ impl Play {
         ("heartbeat", &[]),
     ];
 
-    /// The same with what runs commands at set times.
+    /// The same with the user that runs commands at set times.
     const WITH_CRON: &[Cast] = &[
         ("content", CONTENT_ARGS),
         ("kvs", &[]),

@@ -5,12 +5,13 @@ use wire::Message;
 
 use crate::rng::Rng;
 
-/// A program, and the checkers of what it gets, which speak by panicking.
+/// A program, and the checkers of its input, which fail by panicking.
 pub(crate) trait Program {
     /// For those who have to find out.
     fn name(&self) -> &str;
 
-    /// A new request, if it has one. Without `load` only what it needs to come to an end.
+    /// A new request, if it has one. Without `load` only the messages it needs to come to
+    /// an end.
     fn ask(&mut self, rng: &mut Rng, load: bool) -> Option<Message>;
 
     /// Receives an answer or an event, checks it, and maybe asks for more.

@@ -109,7 +109,7 @@ impl Loader {
     }
 }
 
-/// A folder for what survives a crash.
+/// A folder for data that survives a crash.
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("there is room for a folder")
 }

@@ -1,6 +1,6 @@
-//! Brokers, their modules, the programs on their sockets, the links between them, and the
-//! one who decides what happens next. `stage.rs` sets all that up, `between.rs` is what joins
-//! the brokers, `faults.rs` breaks it.
+//! Brokers, their modules, the programs on their sockets, the links between them, and the one
+//! who decides on the next event. `stage.rs` sets all that up, `between.rs` joins the
+//! brokers, `faults.rs` breaks it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -83,7 +83,7 @@ pub struct World {
     pub(crate) heard: BTreeMap<PeerId, Vec<Message>>,
     /// By rank.
     pub(crate) loaders: Vec<Loader>,
-    /// Job shells, and what is known of jobs from outside.
+    /// Job shells, and the knowledge of jobs from outside.
     pub(crate) shells: Shells,
     /// A module that reads no input, and the number of steps of that.
     pub(crate) slow: Option<(String, u64)>,
@@ -316,7 +316,7 @@ impl World {
         }
     }
 
-    /// Time goes on to what is due next.
+    /// Time goes on to the next due event.
     pub(crate) fn pass_time(&mut self) {
         if let Some(at) = self.next_deadline() {
             self.pass_until(at);
@@ -359,7 +359,7 @@ impl World {
         }
     }
 
-    /// Ends what the step began: results, batches, exits. Then everybody is checked.
+    /// Ends the step: results, batches, exits. Then everybody is checked.
     pub(crate) fn finish_step(&mut self) {
         for rank in 0..self.brokers.len() {
             let result = |world: &mut World| world.brokers[rank].as_mut()?.take_result();

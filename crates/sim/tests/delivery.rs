@@ -62,7 +62,7 @@ const GUEST: u32 = 200;
 /// Deadline of *wait* here.
 const DEADLINE_MS: u64 = 2000;
 
-/// A situation: what brings it about, with the request of a client, and what follows.
+/// A situation: its cause, with the request of a client, and the result.
 struct Situation {
     name: &'static str,
     play: Play,

@@ -49,7 +49,7 @@ fn submitted() -> (World, usize) {
     (world, before)
 }
 
-/// A table of what was sent, and one line of what that is in all.
+/// A table of the messages, and one line with the totals.
 fn table(sent: &[Sent]) -> String {
     let mut rows: Vec<(&Sent, usize)> = Vec::new();
     for one in sent {

@@ -1,5 +1,5 @@
-//! Every component's routes against the declarations in `proto`, both ways, and what
-//! happens to a request or an event of one who may not send it.
+//! Every component's routes against the declarations in `proto`, both ways, and the fate
+//! of a request or an event of one who may not send it.
 
 use std::collections::BTreeMap;
 

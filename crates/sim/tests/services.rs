@@ -1,5 +1,6 @@
-//! The services of an instance with every module against the declarations in `proto`: what is
-//! declared has a provider. The test in `roles.rs` shows that nothing else has a route.
+//! The services of an instance with every module against the declarations in `proto`: each
+//! declared method has a provider. The test in `roles.rs` shows that nothing else has a
+//! route.
 
 use proto::{Answer, Errno, Role};
 use sim::{Play, World};

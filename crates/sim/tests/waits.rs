@@ -22,7 +22,7 @@ use wire::{Flags, Kind, Message, topic};
 enum Left {
     /// With an answer of its own.
     Answered,
-    /// Never: what it waits for does not happen.
+    /// Never: the awaited event does not happen.
     Waiting,
 }
 use Left::{Answered, Waiting};

@@ -2,9 +2,10 @@
 //! live instance.
 //!
 //! Expected answers are read from the declarations in `proto`: a guest is refused the owner's
-//! methods, no invalid payload is accepted, and no matter what is sent, a job and a key of the
-//! owner stay as they are, no process dies, and memory keeps its bound. Read on in
-//! `attack/assault.rs` (what is sent), `enemy.rs` (how) and `watch.rs` (what must stay).
+//! methods, no invalid payload is accepted, and no matter which messages are sent, a job and a
+//! key of the owner stay as they are, no process dies, and memory keeps its bound. Read on in
+//! `attack/assault.rs` (the messages), `enemy.rs` (their sending) and `watch.rs` (the things
+//! that must stay).
 
 mod assault;
 mod enemy;

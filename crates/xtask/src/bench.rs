@@ -1,13 +1,12 @@
-//! `cargo xtask bench`: measures what the project promises, on real instances.
+//! `cargo xtask bench`: measures the promises of the project, on real instances.
 //!
-//! Each row of the table is one figure with a floor measured in the same run (what
-//! the machine can do at best in that shape) and their ratio, because a figure alone
-//! says more about the machine than about the code. With `--peer PATH` another
-//! installed `flux` does the same work between our own runs.
+//! Each row of the table is one figure with a floor measured in the same run (the best
+//! that the machine can do in that shape) and their ratio, because a figure alone says
+//! more about the machine than about the code. With `--peer PATH` another installed
+//! `flux` does the same work between our own runs.
 //!
-//! Read on in `row.rs` (what a row is), `rows.rs` (all of them) and `subject.rs` (the
-//! `flux` that is measured). To add a row: a constant in a file of `rows/`, and its
-//! name in `rows.rs`.
+//! Read on in `row.rs` (a row), `rows.rs` (all of them) and `subject.rs` (the measured
+//! `flux`). To add a row: a constant in a file of `rows/`, and its name in `rows.rs`.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -30,7 +29,7 @@ use row::Row;
 use rows::ROWS;
 use subject::Subject;
 
-/// Measure what the project promises
+/// Measure the promises of the project
 #[derive(clap::Args)]
 pub struct BenchArgs {
     /// Measure only the rows whose name contains NAME

@@ -1,5 +1,5 @@
-//! `cargo xtask check`: what must hold before a commit, in the order in which a
-//! mistake is cheapest to find. All steps run, so one round shows everything.
+//! `cargo xtask check`: the checks that must hold before a commit, in the order in which
+//! a mistake is cheapest to find. All steps run, so one round shows everything.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;

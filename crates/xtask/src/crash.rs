@@ -1,11 +1,11 @@
 //! `cargo xtask crash`: kills processes of an instance at random moments under load, and
 //! looks from outside whether everything acknowledged is still there.
 //!
-//! It knows nothing of the code under test but what clients are promised. Read on in
-//! `crash/kvs.rs` (keys and versions), `crash/jobs.rs` (jobs, commands and streams),
-//! `crash/readers.rs` (who follows the journal), `crash/outlive.rs` (jobs that run all the while),
-//! `crash/workers.rs` (workers of a site), `crash/reload.rs` (clients while modules are reloaded)
-//! and `crash/tree.rs` (many brokers); `crash/faults.rs` has what is done to processes.
+//! It knows nothing of the code under test but the promises to clients. Read on in `crash/kvs.rs`
+//! (keys and versions), `crash/jobs.rs` (jobs, commands and streams), `crash/readers.rs` (who
+//! follows the journal), `crash/outlive.rs` (jobs that run all the while), `crash/workers.rs`
+//! (workers of a site), `crash/reload.rs` (clients while modules are reloaded) and `crash/tree.rs`
+//! (many brokers); `crash/faults.rs` has what is done to processes.
 
 mod faults;
 mod jobs;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 pub use tally::Tally;
 
-/// Kill processes under load and look for what was acknowledged
+/// Kill processes under load and look for acknowledged data
 #[derive(clap::Args)]
 pub struct CrashArgs {
     /// Put this part under load

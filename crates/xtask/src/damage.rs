@@ -1,10 +1,10 @@
 //! `cargo xtask damage`: flips bits, cuts files and zeroes pages of a state directory, and
 //! checks from outside whether any acknowledged state is lost without a report.
 //!
-//! A real instance fills a state directory and is ended or killed; what it has
+//! A real instance fills a state directory and is ended or killed; the data it has
 //! acknowledged is kept in a ledger. Each trial damages one file of a copy, starts an
-//! instance on it and holds what it says against the ledger. Read on in
-//! `damage/ledger.rs` (what was acknowledged) and `damage/harm.rs` (what is done to files).
+//! instance on it and compares its answers with the ledger. Read on in `damage/ledger.rs`
+//! (the acknowledged data) and `damage/harm.rs` (the damage to files).
 
 mod harm;
 mod ledger;
@@ -22,7 +22,7 @@ use crate::site::{Folder, Rng, Site, wait_for_end};
 use harm::{Harm, Kind};
 use ledger::{Ledger, Verdict};
 
-/// Damage files of a state directory and look for what was acknowledged
+/// Damage files of a state directory and look for acknowledged data
 #[derive(clap::Args)]
 pub struct DamageArgs {
     /// Trials with one flipped bit

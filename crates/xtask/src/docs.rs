@@ -1,7 +1,7 @@
 //! `cargo xtask docs`: (re)writes the pages that are generated from declarations,
 //! so that they cannot say anything else than the code does.
 //!
-//! Each page is written by a test of the crate that knows what is in it, under `UPDATE=1`;
+//! Each page is written by a test of the crate that knows its contents, under `UPDATE=1`;
 //! without it the same test compares. Those of `doc/states/` are written by `UPDATE=1
 //! cargo test` as well.
 

@@ -90,7 +90,7 @@ const PYTHON: &str = "crates/python/python/flux";
 /// Where it goes. The extension serves this version of Python and all later ones.
 const BINDINGS: &str = "lib/flux/python3.9";
 
-/// Where the sources are, and what was built from them.
+/// The folder of the sources, and of the programs built from them.
 pub struct Build {
     /// The root of the tree.
     pub root: PathBuf,

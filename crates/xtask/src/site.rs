@@ -73,7 +73,7 @@ impl Site {
         command
     }
 
-    /// The command that starts a broker, which says what it has to say in the file `log`.
+    /// The command that starts a broker, whose output goes to the file `log`.
     pub fn broker(&self) -> Result<Command> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let mut broker = Command::new(&self.flux);

@@ -54,7 +54,7 @@ pub struct TestArgs {
     script_args: Vec<String>,
 }
 
-/// Runs what is asked for; true when nothing failed. The last line counts tests.
+/// Runs the requested tests; true when nothing failed. The last line counts tests.
 pub fn test(args: &TestArgs) -> Result<bool> {
     let mut tally = Tally::default();
     if args.select.is_none() && args.flux.is_none() {

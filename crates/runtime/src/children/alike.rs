@@ -40,7 +40,7 @@ pub struct Launcher {
 pub struct Started {
     pub pid: i32,
     pub pidfd: OwnedFd,
-    /// Our ends of what it writes to us.
+    /// Our ends of its output.
     pub streams: [Option<OwnedFd>; 2],
 }
 
@@ -248,7 +248,7 @@ impl Plan {
     }
 }
 
-/// Our ends of what a child writes, and the child's.
+/// Our ends of the output of a child, and the child's.
 type Outputs = ([Option<OwnedFd>; 2], [Option<OwnedFd>; 2]);
 
 fn outputs(spawn: &Spawn) -> io::Result<Outputs> {

@@ -14,8 +14,7 @@ impl<T: Read + AsFd> Source for T {}
 pub(super) struct Stream {
     pub source: Box<dyn Source>,
     /// Number of bytes of the child that are yet to be read, once it has ended. It may have
-    /// left a process behind that has the other end open: what that one writes is not the
-    /// child's.
+    /// left a process behind that has the other end open: its output is not the child's.
     pub left: Option<usize>,
     /// The other end, if it is a terminal's.
     pub peer: Option<terminal::Peer>,
@@ -50,7 +49,8 @@ impl Stream {
         let _ = poller.set(self.source.as_fd(), token, reads, is_drained);
     }
 
-    /// Reads once; gives what came and whether it was the last, or `None` if nothing did.
+    /// Reads once; returns the bytes and whether they were the last, or `None` if none
+    /// came.
     pub fn read(&mut self) -> Option<(Vec<u8>, bool)> {
         let most = self.left.unwrap_or(CHILD_READ_BYTES);
         let mut buf = vec![0; most.min(CHILD_READ_BYTES)];

@@ -50,7 +50,7 @@ pub(super) fn resize(ours: impl std::os::fd::AsFd, size: WinSize) -> io::Result<
 }
 
 /// Our handle of the child's end. As long as it is open, our end is not hung up: a child that
-/// has closed its own may open it again, and what was shown stays to be read.
+/// has closed its own may open it again, and earlier output stays to be read.
 pub(super) struct Peer {
     theirs: Option<OwnedFd>,
     child_ended: bool,

@@ -160,7 +160,7 @@ fn every_byte_of_input_is_told_once() {
     assert_eq!(taken, 1 << 20);
 }
 
-/// A child of the shell on a terminal; what it shows from its start to its end, after these
+/// A child of the shell on a terminal; its output from its start to its end, after these
 /// bytes were typed.
 fn on_terminal(line: &str, typed: &[u8], is_paused: bool) -> String {
     let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());

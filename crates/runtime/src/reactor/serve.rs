@@ -1,4 +1,4 @@
-//! The loop's part in connections: what is read from one, and what follows when it ends.
+//! The loop's part in connections: reading from one, and the steps when it ends.
 
 use node::{Input, Node, PeerId};
 

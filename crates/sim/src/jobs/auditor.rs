@@ -1,10 +1,10 @@
 //! The program that checks everything when all jobs have ended, and its checkers:
 //!
 //! - every acknowledged submission is one inactive job, no submission is two;
-//! - what is stored of a job is a log that it can have, and its end is that of its task or
-//!   of what was done to it;
-//! - what was seen before, and what is listed now, is what the logs say;
-//! - each job ran once at most, its output is what its shell stored, once;
+//! - the stored log of a job is one that it can have, and its end is that of its task or
+//!   of a command;
+//! - earlier observations, and the present list, agree with the logs;
+//! - each job ran once at most, its output is the text that its shell stored, once;
 //! - nobody has resources.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,7 +146,7 @@ impl Auditor {
         }
     }
 
-    /// The end of a job is that of its task, or of what was done to it.
+    /// The end of a job is that of its task, or of a command.
     fn check_end(&self, id: JobId, request: &JobRequest, history: &History) {
         let ledger = self.ledger.borrow();
         let run = ledger.shells.get(&id).cloned().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A program that follows the journal by number and does not begin again: it goes on where it
-//! was, regardless of what was killed. Each job's history is whole, in order, and has nothing twice.
+//! A program that follows the journal by number and does not begin again: it goes on where it was,
+//! regardless of kills. Each job's history is whole, in order, and has nothing twice.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The desk of a program: what it has asked and not been answered, each with what it wants
-//! to know. Every request is answered once; a stream ends once.
+//! The desk of a program: its unanswered requests, each with its question. Every request
+//! is answered once; a stream ends once.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! Inputs and decisions of a scheduler, and the checker of its order (protocol/25 section
 //! 12.2): the first job that waits starts before all others, unless one of them ends before
-//! the first one could start. The first one's start follows from what runs and when that ends.
+//! the first one could start. The first one's start follows from the running jobs and their
+//! ends.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use wire::{Kind, Message};
 use super::CORES;
 use super::eras::MOMENT;
 
-/// Something that changes what a scheduler knows.
+/// Something that changes the knowledge of a scheduler.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     /// The scheduler begins with nothing.
@@ -50,7 +51,7 @@ pub(crate) struct Easy {
     told: Vec<(f64, Change)>,
     /// Start and R of every job that got one.
     given: BTreeMap<JobId, (f64, Has)>,
-    /// The request of a scheduler for what runs, until it is answered.
+    /// The request of a scheduler for the running jobs, until it is answered.
     hello: Option<u32>,
     /// Jobs that passed the first one.
     pub(crate) n_passed: u64,

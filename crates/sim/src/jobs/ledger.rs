@@ -32,7 +32,7 @@ pub(crate) struct Ledger {
     /// Everything has died at once, this often.
     pub(super) n_crashes: u64,
     /// job-exec has died this often while the job manager that it had told everything was dead
-    /// too: what it alone knew is forgotten.
+    /// too: its own knowledge is forgotten.
     pub(crate) n_forgotten: u64,
     /// Ranks of nodes that were lost at some time.
     pub(super) lost: BTreeSet<usize>,

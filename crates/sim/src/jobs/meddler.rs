@@ -1,4 +1,4 @@
-//! A program that ends jobs and changes their urgency. In the end it lets go what is held.
+//! A program that ends jobs and changes their urgency. In the end it releases held jobs.
 
 use std::collections::BTreeSet;
 

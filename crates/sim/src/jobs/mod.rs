@@ -1,14 +1,14 @@
 //! Programs that submit, end, follow and list jobs, mock shells that run them, and the
-//! checkers of what comes of it.
+//! checkers of the results.
 //!
-//! All of them know what a client is promised and no more. The work of a job follows from its
-//! name (`task.rs`); requests and answers are in `ledger.rs`; the meaning of a log of events is
-//! in `history.rs`, written down a second time on purpose. Read on in `submitter.rs`,
-//! `meddler.rs`, `follower.rs`, `consumer.rs` and `reader.rs` (who is at work), `auditor.rs` (who
-//! looks at everything in the end) and `shell.rs` with `stage.rs` (job shells without tasks).
+//! All of them know the promises to a client and no more. The work of a job follows from its name
+//! (`task.rs`); requests and answers are in `ledger.rs`; the meaning of a log of events is in
+//! `history.rs`, written down a second time on purpose. Read on in `submitter.rs`, `meddler.rs`,
+//! `follower.rs`, `consumer.rs` and `reader.rs` (who is at work), `auditor.rs` (who looks at
+//! everything in the end) and `shell.rs` with `stage.rs` (job shells without tasks).
 //!
-//! Where there are policies, `terms.rs` is what jobs ask of them, `operator.rs` changes what is
-//! allowed (`site.rs`, `eras.rs`), and `rules.rs` and `easy.rs` check what was promised.
+//! Where there are policies, `terms.rs` has the demands of jobs, `operator.rs` changes the
+//! limits (`site.rs`, `eras.rs`), and `rules.rs` and `easy.rs` check the promises.
 
 mod auditor;
 mod consumer;

@@ -23,7 +23,7 @@ pub(super) struct Operator {
     desk: Desk<Want>,
     n: u32,
     has_begun: bool,
-    /// Nothing but what is done in the end: the configuration, then the queues.
+    /// Only the last steps: the configuration, then the queues.
     is_last: bool,
     /// Number of changes done.
     n_last: usize,

@@ -1,6 +1,6 @@
-//! A program that looks at jobs while they live: at what is stored of one, at what is listed
-//! of all, at logs as they grow. Its observations are kept, and compared with the stored
-//! state when all jobs have ended: they may be older, never different.
+//! A program that looks at jobs while they live: at the stored data of one, at the list of
+//! all, at logs as they grow. Its observations are kept, and compared with the stored state
+//! when all jobs have ended: they may be older, never different.
 
 use proto::data::JobId;
 use proto::job_info::{EventlogWatch, Lookup, LookupReply, WAITCREATE, Watched};

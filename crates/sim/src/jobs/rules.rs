@@ -2,8 +2,8 @@
 //! checkers (protocol/25 sections 1 to 3). A checker fails with an error that describes
 //! the contradiction.
 //!
-//! Events of one moment have no order that could be seen from outside: where it matters, what
-//! is allowed in any order is allowed.
+//! Events of one moment have no order that could be seen from outside: where it matters, a
+//! result that is allowed in any order is allowed.
 
 use std::collections::BTreeMap;
 

@@ -176,7 +176,7 @@ impl Shell {
         self.is_open.then(|| self.catch_up())
     }
 
-    /// Stores what has waited for the namespace.
+    /// Stores the data that waited for the namespace.
     fn catch_up(&mut self) -> Message {
         let GuestLines { log, output, .. } = std::mem::take(&mut self.waiting);
         let is_data = |line: &&str| line.contains("\"data\"");

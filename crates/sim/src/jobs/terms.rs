@@ -71,7 +71,7 @@ impl Scheme {
 }
 
 impl Terms {
-    /// Terms of chance, with what is known of other jobs.
+    /// Terms of chance, with the known data of other jobs.
     pub fn new(rng: &mut Rng, jobs: &[JobId], now: f64) -> Terms {
         let n_after = [0, 0, 1, 1, 2][rng.below(5)].min(jobs.len());
         let mut after: Vec<(Scheme, JobId)> = Vec::new();

@@ -57,8 +57,7 @@ impl Ledger {
         self.books.values().all(|book| !book.is_busy)
     }
 
-    /// Someone saw a whole version, and asked for it when `before` was what writers had
-    /// done.
+    /// A client saw a whole version, and asked for it when writers had done `before`.
     pub fn saw_version(
         &mut self,
         seq: i64,

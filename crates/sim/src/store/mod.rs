@@ -5,7 +5,7 @@
 //! tell whether it holds transactions whole (the keys and the end of the log say the same),
 //! and a follower of the log whether an append was lost, doubled or moved.
 //!
-//! Read on in `ledger.rs` (what is known from outside), `writer.rs`, `walker.rs` (loads
+//! Read on in `ledger.rs` (the knowledge of an observer), `writer.rs`, `walker.rs` (loads
 //! every blob of a version), `watch.rs` and `tenant.rs` (a namespace that comes and goes).
 
 mod ledger;

@@ -1,5 +1,5 @@
 //! A program that makes a namespace, works in it, removes it and makes it again: each has
-//! what was put into it and nothing of the one before, tokens included.
+//! its own contents and nothing of the one before, tokens included.
 
 use proto::data::{HashKind, Tree};
 use proto::kvs::{Commit, Committed, Found, Lookup, NamespaceCreate, NamespaceRemove};
@@ -38,7 +38,7 @@ enum Step {
 }
 
 impl Tenant {
-    /// A tenant that does not know what is there.
+    /// A tenant that does not know the contents.
     pub fn new() -> Tenant {
         Tenant {
             tag: 0,

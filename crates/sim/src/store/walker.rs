@@ -1,5 +1,5 @@
 //! A program that asks for the current version and then loads every blob of it from the
-//! content store: all must be there, no matter what happens meanwhile.
+//! content store: all must be there, no matter which events come meanwhile.
 
 use std::collections::BTreeMap;
 

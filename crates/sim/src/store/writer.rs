@@ -1,5 +1,5 @@
 //! A program that writes, one transaction after the other, and looks whether it can read
-//! what it wrote. It follows the events of the namespace too: the event of a version
+//! its own writes. It follows the events of the namespace too: the event of a version
 //! comes before the answers to its transactions, and no version is left out.
 
 use proto::event::Subscribe;
@@ -166,7 +166,7 @@ impl Writer {
         self.is_repeated = false;
     }
 
-    /// The own key holds what it wrote last: nobody else writes there.
+    /// The own key holds its last write: nobody else writes there.
     fn receive_lookup(&mut self, response: &Message, result: Result<(), Errno>) {
         match result {
             Ok(()) => {

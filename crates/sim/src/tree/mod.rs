@@ -1,10 +1,10 @@
 //! Many brokers that form a tree, on one thread, one clock, one seed.
 //!
 //! Messages take time on links, and everything that will happen waits in one list by its
-//! time: so a run of ten thousand brokers costs what they say, not what they are. Read on
-//! in `run.rs` (what a run is), `links.rs` (how messages travel and links end), `faults.rs`
-//! (what goes wrong), `programs.rs` (programs that ask, and the checkers of what they are
-//! told) and `truth.rs` (checkers of what brokers say about each other).
+//! time: so the cost of a run of ten thousand brokers grows with their messages, not with
+//! their number. Read on in `run.rs` (a run), `links.rs` (how messages travel and links
+//! end), `faults.rs` (failures), `programs.rs` (programs that ask, and the checkers of
+//! their answers) and `truth.rs` (checkers of the reports of brokers about each other).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -65,7 +65,7 @@ enum Due {
     LinkEnds(PeerId, Way),
 }
 
-/// All brokers and what is between them.
+/// All brokers and the links between them.
 pub struct Brokers {
     scheme: Scheme,
     topology: Topology,
@@ -230,7 +230,7 @@ impl Brokers {
         }
     }
 
-    /// A broker takes something in, and what follows from it is done.
+    /// A broker receives an input, and its results are carried out.
     fn deliver(&mut self, rank: usize, input: Input) {
         let site = &mut self.sites[rank];
         if !site.is_running {

@@ -1,5 +1,5 @@
-//! A program on each rank that pings, publishes and listens, and the checkers of what it
-//! is told: each request is answered once by the one it was for, over the shortest way, or
+//! A program on each rank that pings, publishes and listens, and the checkers of its
+//! answers: each request is answered once by the one it was for, over the shortest way, or
 //! the broker that the program sits on has ended; an event comes once, everywhere under
 //! the same number, and none is missing between the first and the last that one hears, nor
 //! of those that were published after it was told that it has subscribed.
@@ -48,7 +48,7 @@ struct Program {
     other: Option<Message>,
 }
 
-/// All programs, and what they know together.
+/// All programs, and their common knowledge.
 #[derive(Debug)]
 pub(super) struct Programs {
     all: Vec<Program>,
@@ -78,7 +78,7 @@ impl Programs {
         }
     }
 
-    /// The broker of a program has ended, and with it what the program waited for.
+    /// The broker of a program has ended, and with it the awaited answers of the program.
     pub fn broker_ended(&mut self, rank: usize) {
         let program = std::mem::take(&mut self.all[rank]);
         self.check_heard(rank, &program);

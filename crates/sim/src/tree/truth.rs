@@ -1,5 +1,5 @@
-//! Checkers of what brokers say about each other, when nothing is under way: against who
-//! really runs.
+//! Checkers of the reports of brokers about each other, when nothing is under way:
+//! against the brokers that really run.
 
 use proto::Payload;
 use proto::data::IdSet;

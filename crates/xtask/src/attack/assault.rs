@@ -136,7 +136,7 @@ impl Assault {
         Ok(())
     }
 
-    /// Sends one message; what its answer must be when it has one.
+    /// Sends one message; returns the answer that it must have, if it has one.
     fn send(&mut self, enemy: &mut Enemy, who: Who, kind: Kind) -> Option<Must> {
         match kind {
             Kind::Example | Kind::Malformed => self.request(enemy, who, kind == Kind::Malformed),
@@ -208,7 +208,7 @@ impl Assault {
         }
     }
 
-    /// A payload that is not what it was.
+    /// A payload that was changed.
     fn spoil(&mut self, example: Vec<u8>) -> Vec<u8> {
         let half = example.len() / 2;
         match self.rng.below(10) {

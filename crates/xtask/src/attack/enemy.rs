@@ -1,4 +1,4 @@
-//! A connection below all libraries: sends what no library would, as who it likes to be.
+//! A connection below all libraries: sends messages that no library would, as any user.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;

@@ -23,7 +23,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Lets guests in, and puts in place what is to stay.
+    /// Lets guests in, and prepares the things that are to stay.
     pub fn begin(site: &Site, broker: u32) -> Result<Watch> {
         let config = "[access]\nallow-guest-user = true\n";
         let mut load = site.flux(&["config", "load"]);

@@ -102,7 +102,7 @@ fn figure_of(example: &str, figures: &OnceLock<Value>, key: &str) -> Result<f64>
     figure.with_context(|| format!("{example} printed no {key}"))
 }
 
-/// An example of one of our packages, built with what is measured or now.
+/// An example of one of our packages, built with the measured programs or now.
 pub fn example(package: &str, example: &str) -> Result<PathBuf> {
     let built = BUILT.get().map(|folder| folder.join(example));
     match built.filter(|program| program.exists()) {

@@ -22,7 +22,7 @@ pub struct Row {
     pub floor: Option<fn() -> Result<f64>>,
 }
 
-/// A figure, and what it is held against where that is part of the same run.
+/// A figure, and its comparison where that is part of the same run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measured {
     /// The figure.
@@ -44,7 +44,7 @@ impl From<f64> for Measured {
 pub enum Measure {
     /// From outside: by running commands.
     Outside(fn(&Subject) -> Result<f64>),
-    /// The same, with what it is held against.
+    /// The same, with its comparison.
     Beside(fn(&Subject) -> Result<Measured>),
     /// From within an instance: by calling its services. This program is started again
     /// as the instance's initial program.

@@ -1,4 +1,4 @@
-//! The `flux` that is measured: its commands, its instances, what they print.
+//! The measured `flux`: its commands, its instances, their output.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,7 +19,7 @@ const PRETEND: &str = "\"$FLUX\" module remove sched-simple
 /// A `flux` to measure.
 pub struct Subject {
     flux: PathBuf,
-    /// This program, compiled with optimisation: it is a part of what is measured.
+    /// This program, compiled with optimisation: it is a part of the measurement.
     inside: PathBuf,
 }
 
@@ -151,7 +151,7 @@ impl Subject {
     }
 
     /// Runs the initial program in an instance; it prints a line `figure NUMBER`, and
-    /// `beside NUMBER` if it knows what that is to be held against.
+    /// `beside NUMBER` if it knows the figure to compare.
     fn figure(&self, options: &[&str], program: &[&str]) -> Result<Measured> {
         let args = [&["start"], options, program].concat();
         let printed = output_of(&mut self.command(&args))?;
@@ -187,7 +187,7 @@ pub fn print_inside(row: &Row) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command to its end; what it printed, or an error with what it complained of.
+/// Runs a command to its end; returns its output, or an error with its message.
 pub fn output_of(command: &mut Command) -> Result<String> {
     let line = crate::run::line_of(command);
     let output = command.output().with_context(|| line.clone())?;

@@ -3,9 +3,9 @@
 //! while modules are killed alone, in pairs and all together, and at the end the broker,
 //! or everything. In some rounds all come to rest before: then nothing may be missing.
 //!
-//! The next round goes on with the same state directory. Read on in `task.rs` (what jobs
-//! do), `ledger.rs` (what everyone was told), `submit.rs`, `commands.rs` and `follow.rs`
-//! (who is at work), and `verify.rs` (what must have come of it).
+//! The next round goes on with the same state directory. Read on in `task.rs` (the tasks
+//! of jobs), `ledger.rs` (the answers that everyone received), `submit.rs`, `commands.rs`
+//! and `follow.rs` (clients at work), and `verify.rs` (the expected results).
 
 mod commands;
 mod follow;
@@ -56,7 +56,7 @@ pub struct Fire<'a> {
     counter: AtomicU64,
 }
 
-/// Kills as often as asked, and adds up what came of it.
+/// Kills N times, and adds up the results.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "jobs")?;
     let site = Site::new(programs, folder.path(), "full")?.with(config(folder.path(), CORES)?);

@@ -1,7 +1,7 @@
 //! The key-value store under kills. A round is one life of a broker: writers commit, a
 //! reader walks whole versions and a log is watched while the kvs, kvs-watch and content
 //! modules are killed a few times, then the broker or everything. The next round begins
-//! on the same state directory and looks at what was acknowledged in the one before; the
+//! on the same state directory and looks at the data acknowledged in the one before; the
 //! end looks at all of it. Read on in `load.rs` (who is at work) and `verify.rs`.
 
 mod load;
@@ -38,7 +38,7 @@ const VICTIMS: &[&[&str]] = &[
     ],
 ];
 
-/// Kills as often as asked, and adds up what came of it.
+/// Kills N times, and adds up the results.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "kvs")?;
     let site = Site::new(programs, folder.path(), "kvs")?;

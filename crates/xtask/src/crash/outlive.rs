@@ -44,7 +44,7 @@ struct Jobs<'a> {
     ids: Vec<String>,
 }
 
-/// Kills as often as asked, and adds up what came of it.
+/// Kills N times, and adds up the results.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "outlive")?;
     let path = folder.path().to_owned();
@@ -117,7 +117,7 @@ impl Jobs<'_> {
         drained.context("job-manager.drain").map(drop)
     }
 
-    /// Holds what there is of each job against what it has done.
+    /// Compares the data of each job with its effects.
     fn look(&self) -> Result<Vec<(&'static str, Vec<String>)>> {
         let [mut restarts, mut codes, mut outputs] = [const { Vec::new() }; 3];
         for (n, id) in self.ids.iter().enumerate() {

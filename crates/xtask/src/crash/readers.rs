@@ -1,5 +1,5 @@
 //! Readers of the journal under kills. `flux job journal --follow` is killed at random moments
-//! while jobs run, and the next one goes on after what the one before has printed whole. Together
+//! while jobs run, and the next one goes on after the last whole line of the one before. Together
 //! they must have heard every event once, as the journal that is read in one piece has them.
 
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ struct Heard {
     snapshots: u64,
 }
 
-/// Kills as often as asked, and adds up what came of it.
+/// Kills N times, and adds up the results.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "readers")?;
     let config = super::jobs::config(folder.path(), super::jobs::CORES)?;

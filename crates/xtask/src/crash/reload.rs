@@ -1,5 +1,5 @@
-//! Clients who ask what people ask while modules are reloaded and killed in turn and at random:
-//! no call may fail, and the delay that this adds is told.
+//! Clients with everyday requests while modules are reloaded and killed in turn and at random:
+//! no call may fail, and the delay that this adds is printed.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,7 @@ struct Seen {
     failed: Vec<String>,
 }
 
-/// Reloads as often as asked, and adds up what clients have seen.
+/// Reloads N times, and adds up the observations of clients.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "reload")?;
     let site = Site::new(programs, folder.path(), "full")?;

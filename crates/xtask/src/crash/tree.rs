@@ -9,8 +9,8 @@
 //! agree but for moments, and all are one tree again when nothing is broken any more.
 //!
 //! Read on in `hosts.rs` (the brokers), `branches.rs` (which ranks are touched, and when),
-//! `ping.rs`, `events.rs`, `commits.rs` and `jobs.rs` (who is at work), `ends.rs` (what brokers say of each
-//! other).
+//! `ping.rs`, `events.rs`, `commits.rs` and `jobs.rs` (who is at work), `ends.rs` (the reports of
+//! brokers about each other).
 
 mod branches;
 mod commits;
@@ -82,7 +82,7 @@ impl Fire<'_> {
     }
 }
 
-/// Breaks things as often as asked, and adds up what came of it.
+/// Breaks things N times, and adds up the results.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "tree")?;
     let hosts = Hosts::new(programs, folder.path())?;

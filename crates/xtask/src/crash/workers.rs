@@ -43,7 +43,7 @@ struct Shared {
     n_refused: AtomicU64,
 }
 
-/// Kills as often as asked, and adds up what came of it.
+/// Kills N times, and adds up the results.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "workers")?;
     let site = Site::new(programs, folder.path(), "full")?;

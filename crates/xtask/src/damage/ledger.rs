@@ -25,7 +25,7 @@ pub enum Verdict {
     Told,
     /// The instance does not start, and prints the reason.
     Refused,
-    /// Something is not what was acknowledged, and nothing says so.
+    /// Something differs from the acknowledged data, and nothing reports it.
     Silent,
 }
 
@@ -61,7 +61,7 @@ impl Ledger {
         })
     }
 
-    /// Starts an instance and holds what it says against the ledger. Its messages for the
+    /// Starts an instance and compares its answers with the ledger. Its messages for the
     /// operator are in `log`.
     pub fn judge(&self, site: &Site, log: &Path) -> Result<Verdict> {
         let Ok(broker) = site.start() else {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// An empty folder for what is found.
+/// An empty folder for findings.
 pub fn folder(results: &Path) -> Result<PathBuf> {
     let folder = results.join("lint");
     // Of an earlier run.
@@ -15,8 +15,8 @@ pub fn folder(results: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Prints what was found, script by script; how much that is. Breaches by programs are printed
-/// as well, and count for nothing: scripts do on purpose what a service must not.
+/// Prints the findings, script by script; returns their number. Breaches by programs are
+/// printed as well, and count for nothing: scripts break rules for services on purpose.
 pub fn report(folder: &Path) -> Result<usize> {
     let mut found = 0;
     let mut reports = Vec::new();

@@ -1,4 +1,4 @@
-//! Finds what a test script has started, by the mark in its environment.
+//! Finds the processes that a test script has started, by the mark in its environment.
 //!
 //! `t/sharness.sh` exports `FLUX_TEST_MARK=NAME.PID`; brokers, modules, shells and
 //! tasks inherit it, also those that left the script's process group.

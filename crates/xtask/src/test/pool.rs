@@ -24,7 +24,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Runs them all; prints one line a script, and the whole output of what failed.
+    /// Runs them all; prints one line a script, and the whole output of failed ones.
     pub fn run(self) -> Result<Tally> {
         let results = &self.surroundings.results;
         std::fs::create_dir_all(results)

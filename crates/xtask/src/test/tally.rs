@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 /// Number of tests by result.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
-    /// Did what they should.
+    /// Tests with the expected result.
     pub passed: usize,
     /// Did not, or never got to say.
     pub failed: usize,

@@ -1,4 +1,4 @@
-//! Reads TAP, the output of a test script, and says what is wrong with it.
+//! Reads TAP, the output of a test script, and returns the errors in it.
 
 use super::tally::Tally;
 

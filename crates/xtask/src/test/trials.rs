@@ -1,6 +1,6 @@
-//! The tools that look for what nobody thought of, each in a short form that counts as one
-//! test: `attack`, `damage`, and parts of `crash`. The long forms are commands of their own; the
-//! rest of `crash` has its short form in `t/`.
+//! The tools that look for unforeseen failures, each in a short form that counts as one test:
+//! `attack`, `damage`, and parts of `crash`. The long forms are commands of their own; the rest
+//! of `crash` has its short form in `t/`.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Generated pages are what their sources say. Those of other crates are held by tests
-//! of theirs that need no feature.
+//! Generated pages agree with their sources. Those of other crates are held by tests of
+//! theirs that need no feature.
 
 #[test]
 fn the_pages_that_need_schemas_are_current() {

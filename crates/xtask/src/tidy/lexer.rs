@@ -1,4 +1,4 @@
-//! Blanks out what is not code in Rust source, so that rules can look for words and
+//! Blanks out everything but code in Rust source, so that rules can look for words and
 //! braces without being misled by comments and strings.
 
 /// The source with comments, strings and character literals replaced by blanks. Line

@@ -1,4 +1,4 @@
-//! Every program of the workspace is in the list of what is installed, and each page that is
+//! Every program of the workspace is in the list of installed files, and each page that is
 //! listed is there.
 
 use std::collections::BTreeSet;

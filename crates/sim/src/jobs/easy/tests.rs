@@ -8,8 +8,8 @@ fn has(cores: u64, end: f64) -> Has {
     Has { cores, end }
 }
 
-/// Jobs that wait, each with priority, cores and duration; what runs; the job that starts, and
-/// whether it may, and passes the first one.
+/// Jobs that wait, each with priority, cores and duration; the running jobs; the job that
+/// starts, and whether it may, and passes the first one.
 fn check(
     waits: &[(u64, u32, u64, f64)],
     runs: &[(u64, u64, f64)],

@@ -1,4 +1,4 @@
-//! Arrays: what an element costs beside the process that it is.
+//! Arrays: the cost of an element beside its process.
 
 use std::collections::VecDeque;
 use std::process::{Child, Command};

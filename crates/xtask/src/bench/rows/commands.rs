@@ -1,4 +1,5 @@
-//! The time of single commands within an instance: what a user feels at the prompt.
+//! The time of single commands within an instance: the delay that a user feels at the
+//! prompt.
 
 use anyhow::Result;
 

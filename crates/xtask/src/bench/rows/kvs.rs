@@ -98,7 +98,7 @@ pub const WINDOW: Row = Row {
     floor: Some(floor::relay_per_s),
 };
 
-/// Reading what is in memory.
+/// Reading data in memory.
 pub const LOOKUPS: Row = Row {
     name: "kvs-lookups",
     what: "lookups in a directory of 1,000, 1,000 under way (floor: bare ZeroMQ relay)",

@@ -1,5 +1,5 @@
-//! Jobs on many nodes, most of which are invented: what scheduling costs must not grow with
-//! the resources that there are.
+//! Jobs on many nodes, most of which are invented: the cost of scheduling must not grow
+//! with the number of resources.
 
 use anyhow::Result;
 

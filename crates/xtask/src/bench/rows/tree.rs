@@ -1,6 +1,6 @@
-//! Trees of brokers on one host: how fast they start, what they take, and how far it is from
-//! one broker to another. `cargo xtask bench tree` measures all of this, `bench tree-hop`
-//! and the like a part.
+//! Trees of brokers on one host: how fast they start, the memory they take, and how far it
+//! is from one broker to another. `cargo xtask bench tree` measures all of this, `bench
+//! tree-hop` and the like a part.
 
 use anyhow::{Context, Result};
 use client::{Handle, Options};

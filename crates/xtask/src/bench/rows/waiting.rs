@@ -1,5 +1,5 @@
-//! Jobs by the hundred thousand that wait: what they cost while they do, and what it costs
-//! when they go on.
+//! Jobs by the hundred thousand that wait: their cost while they do, and the cost when
+//! they go on.
 
 use std::process::Command;
 use std::time::Instant;

@@ -10,7 +10,7 @@ use proto::kvs::{Lookup, PRIMARY};
 use super::Fire;
 use super::task::Task;
 
-/// Seconds after which a command counts as hanging, and what `timeout` says then.
+/// Seconds after which a command counts as hanging, and the exit code of `timeout` then.
 const HANGS_AFTER: &str = "60";
 const HANGS: i32 = 124;
 
@@ -37,7 +37,7 @@ pub fn command(fire: &Fire, first: u64) -> Result<()> {
     Ok(())
 }
 
-/// `flux run`: the command prints what the job prints and ends as it does.
+/// `flux run`: the command prints the output of the job and ends as it does.
 fn run(fire: &Fire, who: u64) -> Result<()> {
     let task = fire.ledger.begin();
     let done = flux(fire, who, "run", &job_args(fire, task))?;
@@ -85,7 +85,7 @@ fn submit(fire: &Fire, who: u64, turn: u64) -> Result<()> {
     Ok(())
 }
 
-/// Counts a key up with `flux kvs put`; what was put is there at once.
+/// Counts a key up with `flux kvs put`; the value is there at once.
 pub fn count_up(fire: &Fire) -> Result<()> {
     let mut handle = fire.site.open()?;
     while !fire.ledger.is_stopped() {
@@ -116,7 +116,7 @@ fn job_args(fire: &Fire, task: Task) -> Vec<String> {
     [name, fire.script.command(task)].concat()
 }
 
-/// Holds what a command printed against what the task prints.
+/// Compares the output of a command with that of the task.
 fn compare(fire: &Fire, task: Task, done: &Done, what: &'static str) {
     let expect = (task.code(), task.stdout());
     // The command adds words of its own to what a job complains of.

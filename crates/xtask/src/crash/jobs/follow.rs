@@ -1,6 +1,6 @@
 //! Followers: every stream that clients know, one after the other again when its service
-//! dies. A stream that breaks must say so with a number that means "ask again", and what
-//! it tells must have no gap and nothing twice.
+//! dies. A stream that breaks must end with an error number that means "ask again", and
+//! its events must have no gap and none twice.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -27,7 +27,7 @@ pub enum Phase {
     Stop,
     /// All jobs have ended: followers end with the next message.
     Quiet,
-    /// The broker is killed, or about to be: what fails now may fail.
+    /// The broker is killed, or about to be: requests may fail now.
     Killed,
 }
 

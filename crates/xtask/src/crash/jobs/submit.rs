@@ -1,5 +1,5 @@
 //! Submitters that speak for themselves: a job is submitted by a raw call, waited for in
-//! one of several ways, and what was told is held against what the task does.
+//! one of several ways, and the answers are compared with the effects of the task.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-/// The exit codes in turn; the last one is what a task that kills itself comes to.
+/// The exit codes in turn; the last one is that of a task that kills itself.
 const CODES: [i32; 4] = [0, 1, 7, 137];
 
 /// Lines of output in turn; the last one makes some 100 KB.

@@ -112,7 +112,7 @@ pub fn look_at_all(fire: &Fire) -> Result<()> {
     Ok(())
 }
 
-/// Looks at what the scheduler has given out while there are no jobs. It may be told a
+/// Looks at the allocations of the scheduler while there are no jobs. It may be told a
 /// little later than others that the last one has ended.
 pub fn look_at_resources(fire: &Fire, handle: &mut Handle) -> Result<()> {
     let end = Instant::now() + STUCK_AFTER;

@@ -1,6 +1,6 @@
 //! Load while processes are killed: writers, a reader that walks whole versions, and a
-//! watch of a log. Each notes what it was told; `verify.rs` holds it against what is
-//! there after a restart.
+//! watch of a log. Each notes the answers that it received; `verify.rs` compares them
+//! with the data after a restart.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,7 +53,7 @@ fn entry_of(n: u64) -> String {
     format!("{{\"timestamp\":1.0,\"name\":\"commit\",\"context\":{{\"n\":{n}}}}}\n")
 }
 
-/// The commits that a log tells of, or what is wrong with it.
+/// The commits in a log, or the error in it.
 pub fn numbers_of(log: &str) -> Result<Vec<u64>, String> {
     let entries = log.split_inclusive('\n').map(|line| {
         let entry: Value = serde_json::from_str(line).map_err(|_| format!("no entry: {line}"))?;
@@ -187,7 +187,8 @@ pub fn watch(site: &Site, writer: usize, seen: &mut Seen, stop: &AtomicBool) {
 }
 
 impl Seen {
-    /// Holds what one watch has sent against what others have: one begins with the other.
+    /// Compares the responses of one watch with those of others: one begins with the
+    /// other.
     pub fn compare(&mut self, text: &str) {
         let len = text.len().min(self.log.len());
         if text.as_bytes()[..len] != self.log.as_bytes()[..len] {

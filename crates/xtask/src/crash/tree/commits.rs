@@ -93,7 +93,7 @@ pub fn commit(fire: &Fire, rank: u32) {
     }
 }
 
-/// One commit, and a look at what it did.
+/// One commit, and a look at its effect.
 fn commit_one(fire: &Fire, handle: &mut Handle, rank: u32) -> Result<(), Refusal> {
     let n = {
         let mut book = fire.commits.book();

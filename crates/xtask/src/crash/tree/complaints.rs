@@ -1,4 +1,4 @@
-//! Complaints by what they are about, as programs make them while brokers die around them.
+//! Complaints by subject, as programs make them while brokers die around them.
 
 use std::collections::BTreeMap;
 

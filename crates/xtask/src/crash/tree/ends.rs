@@ -1,5 +1,5 @@
-//! Agreement of the two ends of each link: a parent reports of a child what the child
-//! reports of itself, and reports nobody online who does not run. For a moment they may
+//! Agreement of the two ends of each link: a parent reports the same of a child as the
+//! child of itself, and reports nobody online who does not run. For a moment they may
 //! differ.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! The brokers: each is started on what it takes for a host of its own, and again when it
-//! has ended.
+//! The brokers: each is started on a host of its own, as far as it knows, and again when
+//! it has ended.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};

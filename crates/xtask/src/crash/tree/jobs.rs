@@ -195,7 +195,7 @@ pub fn verify(fire: &Fire, handle: &mut Handle) -> Result<()> {
     Ok(())
 }
 
-/// Looks at a job in the end: how it went, and what its tasks have left behind.
+/// Looks at a job in the end: its result, and the files of its tasks.
 fn look_at(fire: &Fire, name: &str, job: &Value) {
     // When its nodes were touched is not known any more.
     if let Some(complaint) = what_is_wrong(job, |_| true) {

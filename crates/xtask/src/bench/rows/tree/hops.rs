@@ -55,7 +55,7 @@ pub const LINK: Row = Row {
     floor: Some(floor::curve_ipc_us),
 };
 
-/// The same, held against what the kernel does at best.
+/// The same, held against the best that the kernel does.
 pub const LINK_SOCKET: Row = Row {
     name: "tree-link-socket",
     what: "each of three links, on one host (floor: a UNIX socket between two processes)",
