@@ -2,7 +2,7 @@
 //!
 //! Installed, they are in `PREFIX/lib/flux/pythonX.Y`, where X.Y is the version that they
 //! were made for; those for the stable ABI serve every later one too. A build tree has them
-//! in the folder `python` beside the programs, once somebody has built them.
+//! in the folder `python` beside the programs, once they were built.
 
 use std::path::PathBuf;
 
@@ -49,7 +49,7 @@ impl Bindings {
         found
     }
 
-    /// Whether an interpreter of this version can load them.
+    /// True if an interpreter of this version can load them.
     pub fn serves(&self, version: Version) -> bool {
         if self.path.join(STABLE).exists() {
             version >= self.version

@@ -9,7 +9,7 @@ use proto::data::job::JobStep;
 const BANNER: &str =
     "<!-- Written by `cargo xtask docs` from crates/cli/src/commands: change it there. -->\n\n";
 
-/// What follows in `job-trace.md` is printed here.
+/// Mark in `job-trace.md`: the text behind it is printed here.
 const STEPS: &str = "<!-- steps -->\n";
 
 fn doc() -> PathBuf {

@@ -114,7 +114,7 @@ impl<C: Host> Default for Calls<C> {
 }
 
 impl<C: Host> Calls<C> {
-    /// How many are not answered.
+    /// Number of unanswered calls.
     pub fn n_pending(&self) -> usize {
         self.pending.len()
     }

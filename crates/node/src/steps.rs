@@ -1,5 +1,5 @@
 //! The latest steps of jobs through a component, with their times: a ring of fixed size, so that
-//! noting one costs some ten nanoseconds, and a job nothing once it is over.
+//! noting one costs some ten nanoseconds, and a job nothing once it has ended.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,7 +23,7 @@ struct Noted {
 #[derive(Default)]
 pub(crate) struct Steps {
     ring: VecDeque<Noted>,
-    /// How many the present handler has added.
+    /// Number of steps that the present handler has added.
     fresh: usize,
     /// The time of the turn, and how long its handlers have taken so far.
     turn: Now,

@@ -149,10 +149,10 @@ pub struct MetricsReply {
     pub usage: RusageReply,
 }
 
-/// Asks for the steps of a job that the service has noted, beyond what the job's logs tell.
+/// Requests the steps of a job that the service has noted, in addition to the job's logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobTrace {
-    /// Which job.
+    /// Id of the job.
     pub id: JobId,
 }
 
@@ -169,11 +169,11 @@ pub struct JobTraced {
 /// A step that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stepped {
-    /// Which.
+    /// Name of the step.
     pub step: JobStep,
-    /// When the handler began that took it, in seconds since the epoch.
+    /// Start of the handler that took it, in seconds since the epoch.
     pub t: f64,
-    /// How long that handler took in all, in seconds.
+    /// Duration of that handler in all, in seconds.
     pub took: f64,
 }
 

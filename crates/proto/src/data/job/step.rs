@@ -56,8 +56,8 @@ steps! {
     BarrierCome = "barrier-come" of "job-exec": "The shell waits for those of other ranks.";
     BarrierOpen = "barrier-open" of "job-exec": "The shells of all ranks have come.";
     Namespace = "namespace" of "job-exec": "The job, which goes on, has a namespace of its own.";
-    ShellExit = "shell-exit" of "job-exec": "The shell of this rank has said its last word, or is gone.";
-    EndTold = "end-told" of "job-exec": "job-manager is told that the job is over.";
+    ShellExit = "shell-exit" of "job-exec": "The shell of this rank has sent its last message, or was lost.";
+    EndTold = "end-told" of "job-exec": "The end of the job is reported to job-manager.";
     LogStored = "log-stored" of "job-manager": "The log of the job as of then is in the KVS.";
     HousekeepingBegun = "housekeeping-begun" of "job-manager": "A command is run on the nodes before others have them.";
     HousekeepingDone = "housekeeping-done" of "job-manager": "The command has ended on these nodes.";

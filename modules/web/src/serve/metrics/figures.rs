@@ -12,7 +12,7 @@ use proto::{
 pub struct Figure {
     /// Its name. One that only grows gets `_total` added.
     pub name: &'static str,
-    /// Whether it only grows, goes up and down, or tells how long something took.
+    /// Kind: counter, gauge or histogram of durations.
     pub kind: MetricType,
     /// Names of its labels.
     pub labels: &'static [&'static str],

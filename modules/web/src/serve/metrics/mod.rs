@@ -24,7 +24,7 @@ use super::{ApiError, Site};
 /// The text format of OpenMetrics, which Prometheus asks for.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What is asked for.
+/// Parameters of a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {

@@ -19,7 +19,7 @@ const BUCKETS: i32 = 11;
 /// Values of labels, in the order of their names.
 type Labels = Vec<(&'static str, String)>;
 
-/// What there is to tell.
+/// Figures collected for one answer.
 #[derive(Debug, Default)]
 pub struct Scrape {
     values: BTreeMap<&'static str, Vec<(Labels, Value)>>,
@@ -46,7 +46,7 @@ impl Scrape {
         self.add(figure, labels, n as f64);
     }
 
-    /// How long something took.
+    /// Adds a histogram of durations.
     pub fn times(&mut self, figure: &Figure, labels: &[&str], times: &Times) {
         let (count, sum) = (times.count, seconds(times));
         let buckets = buckets(times);
@@ -112,7 +112,7 @@ impl Collector for Scrape {
     }
 }
 
-/// How long all of it took together, by the ends of its buckets.
+/// Sum of the durations, by the ends of the buckets.
 pub fn seconds(times: &Times) -> f64 {
     times.buckets.iter().map(|(end, n)| end * *n as f64).sum()
 }

@@ -34,7 +34,7 @@ use row::Row;
   flux job trace --follow --chrome=trace.json ƒABC
   flux job trace ƒABC/ƒDEF")]
 pub struct Trace {
-    /// Wait until the job is over
+    /// Wait until the job has ended
     #[arg(short = 'F', long)]
     follow: bool,
     /// Print only the phases of its life, and how long each took
@@ -57,7 +57,7 @@ struct Whole<'a> {
     id: u64,
     /// When it was submitted, in seconds since the epoch.
     submitted: f64,
-    /// Whether it is over.
+    /// True if the job has ended.
     over: bool,
     steps: &'a [Row],
     phases: &'a [Phase],

@@ -12,7 +12,7 @@ const ORDER: [&str; 8] = [
 
 /// The phase that an event of a service begins; with the last, none does.
 ///
-/// job-manager hears late that a job has started which is over soon, so the log of its execution
+/// job-manager hears late that a job has started which ends soon, so the log of its execution
 /// counts as well: of two events that begin the same, the first one does.
 const BEGINS: &[(&str, &str, Option<&str>)] = &[
     ("job-manager", "submit", Some("ingest")),
@@ -37,7 +37,7 @@ pub struct Phase {
     pub began: f64,
     /// Seconds that it took, or takes so far.
     pub took: f64,
-    /// Whether it goes on.
+    /// True if the phase goes on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub goes_on: bool,
 }

@@ -25,11 +25,11 @@ pub struct Row {
     /// Seconds in which the service handled it, if it has noted that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took: Option<f64>,
-    /// Which service has taken it.
+    /// Service that has taken it.
     pub service: &'static str,
-    /// On which rank.
+    /// Rank of the service.
     pub rank: u32,
-    /// Which: an event of a log, or a step that was noted.
+    /// Name: an event of a log, or a step that was noted.
     pub step: String,
     /// The context of the event.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -37,7 +37,7 @@ pub struct Row {
 }
 
 impl Source {
-    /// Whether nothing is known from there.
+    /// True if nothing is known from there.
     pub fn is_empty(&self) -> bool {
         match self {
             Source::Steps(_, _, steps) => steps.is_empty(),
