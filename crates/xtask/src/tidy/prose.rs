@@ -24,7 +24,8 @@ const OPENERS: &[&str] = &["What", "How", "Whether", "Who", "Which", "Whose", "W
 
 /// Doc comments that still begin so, by the folder that has them: a number may only fall. The
 /// first folder that fits counts.
-const OPENERS_MAX: &[(&str, usize)] = &[("crates/python/", 6), ("crates/xtask/src/dist", 8), ("", 4)];
+const OPENERS_MAX: &[(&str, usize)] =
+    &[("crates/python/", 6), ("crates/xtask/src/dist", 8), ("", 4)];
 
 /// Phrases that are no longer written, each with the number of lines of Rust that still
 /// have it: it may only fall.
