@@ -15,7 +15,7 @@ use crate::tree::Climb;
 /// A broker.
 pub struct BrokerNode {
     actor: Actor<Broker>,
-    outbox: VecDeque<Output<Files>>,
+    outbox: VecDeque<Output>,
     begun: bool,
 }
 
@@ -133,8 +133,6 @@ impl BrokerNode {
 }
 
 impl Node for BrokerNode {
-    type Worker = Files;
-
     fn handle(&mut self, now: Now, input: Input) {
         self.actor.begin(now, &input);
         self.actor.core.router.set_now(now.mono);
@@ -155,7 +153,7 @@ impl Node for BrokerNode {
         self.actor.took(time);
     }
 
-    fn poll(&mut self) -> Option<Output<Files>> {
+    fn poll(&mut self) -> Option<Output> {
         self.outbox.pop_front()
     }
 

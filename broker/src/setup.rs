@@ -210,7 +210,8 @@ fn serve(
     let modules = Path::new(endpoint.trim_start_matches("ipc://"));
     let modules = listen("module", modules, 0o700)?;
     bootstrap::parent::notify(&setup.attrs, &setup.env)?;
-    let mut reactor = Reactor::new(BrokerNode::new(setup, runtime::rusage))?
+    let mut node = BrokerNode::new(setup, runtime::rusage);
+    let mut reactor = Reactor::new(&mut node)?
         .with_signals(signals)?
         .with_memory(memory, owner)
         .with_descriptors(descriptors, owner)

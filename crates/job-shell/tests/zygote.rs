@@ -45,8 +45,6 @@ struct Starter {
 }
 
 impl Node for Starter {
-    type Worker = ();
-
     fn handle(&mut self, now: Now, input: Input) {
         if self.give_up == Duration::ZERO {
             self.give_up = now.mono + Duration::from_secs(60);
@@ -141,15 +139,14 @@ fn ready_one() -> Pid {
 /// Takes the steps; every shell must end with this, and have been told apart.
 #[track_caller]
 fn check(steps: &[Step], status: &[i32]) {
-    let starter = Starter {
+    let mut starter = Starter {
         steps: steps.iter().copied().collect(),
         told: Vec::new(),
         give_up: Duration::ZERO,
         is_over: false,
     };
-    let mut reactor = Reactor::new(starter).unwrap();
-    reactor.run().unwrap();
-    let told = &reactor.node().told;
+    Reactor::new(&mut starter).unwrap().run().unwrap();
+    let told = &starter.told;
     let ends: Vec<i32> = told.iter().filter_map(|it| it.status).collect();
     assert_eq!(ends, status, "{told:?}");
     for (number, shell) in told

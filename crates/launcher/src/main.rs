@@ -88,8 +88,8 @@ fn run(args: Args) -> anyhow::Result<i32> {
     let listener =
         listener.with_context(|| format!("{}: cannot make the socket", socket.display()))?;
     let plan = plan(&args, &rundir, &socket)?;
-    let node = LauncherNode::new(plan, nix::unistd::geteuid().as_raw());
-    let mut reactor = Reactor::new(node)?
+    let mut node = LauncherNode::new(plan, nix::unistd::geteuid().as_raw());
+    let mut reactor = Reactor::new(&mut node)?
         .with_signals(signals)?
         .as_server(listener)?;
     let result = reactor.run();

@@ -16,7 +16,7 @@ pub struct LauncherNode {
     plan: Option<Plan>,
     /// User who may connect: the owner of the brokers.
     userid: u32,
-    outbox: VecDeque<Output<()>>,
+    outbox: VecDeque<Output>,
 }
 
 impl LauncherNode {
@@ -103,8 +103,6 @@ fn peer_of(identity: &Identity) -> Option<PeerId> {
 }
 
 impl Node for LauncherNode {
-    type Worker = ();
-
     fn handle(&mut self, now: Now, input: Input) {
         self.begin(now);
         if let Some(actor) = &mut self.actor {
@@ -120,7 +118,7 @@ impl Node for LauncherNode {
         }
     }
 
-    fn poll(&mut self) -> Option<Output<()>> {
+    fn poll(&mut self) -> Option<Output> {
         self.outbox.pop_front()
     }
 

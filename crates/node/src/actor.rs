@@ -145,7 +145,7 @@ impl<C: Host> Actor<C> {
     }
 
     /// The next thing to do, until `None`.
-    pub fn poll(&mut self) -> Option<Output<C::Worker>> {
+    pub fn poll(&mut self) -> Option<Output> {
         self.cx.outbox.pop_front()
     }
 

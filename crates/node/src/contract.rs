@@ -125,8 +125,9 @@ pub enum Input {
 /// Result of a piece of work.
 pub type WorkResult = Box<dyn Any + Send>;
 
-/// A piece of work for the one ordered worker thread, which owns a `W`.
-pub type Work<W> = Box<dyn FnOnce(&mut W) -> WorkResult + Send>;
+/// A piece of work for the one ordered worker thread, on the value that the thread owns: a
+/// `Host::Worker`, which [`crate::Cx::work`] takes it for.
+pub type Work = Box<dyn FnOnce(&mut (dyn Any + Send)) -> WorkResult + Send>;
 
 /// Event of a child process.
 #[derive(Debug, Clone, PartialEq)]
@@ -313,7 +314,7 @@ pub struct OutPath {
 }
 
 /// Everything a node can do to the world.
-pub enum Output<W = ()> {
+pub enum Output {
     /// Send a message. To a lost link it vanishes.
     Send {
         /// Receiver.
@@ -394,7 +395,7 @@ pub enum Output<W = ()> {
         /// Number.
         work: WorkId,
         /// Work.
-        job: Work<W>,
+        job: Work,
         /// True if it takes less time than starting a thread: then it may be done on the
         /// spot, unless the thread exists.
         is_quick: bool,
@@ -421,7 +422,7 @@ pub enum Output<W = ()> {
     },
 }
 
-impl<W> fmt::Debug for Output<W> {
+impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Send { to, message } => write!(f, "send {to:?} {message:?}"),
@@ -454,9 +455,6 @@ impl<W> fmt::Debug for Output<W> {
 
 /// A component: broker, module, or job shell.
 pub trait Node {
-    /// State of the worker thread; `()` where there is no such work.
-    type Worker: Send + 'static;
-
     /// Handles one input.
     fn handle(&mut self, now: Now, input: Input);
 
@@ -465,7 +463,7 @@ pub trait Node {
     fn took(&mut self, _time: Duration) {}
 
     /// The next thing to do, until `None`.
-    fn poll(&mut self) -> Option<Output<Self::Worker>>;
+    fn poll(&mut self) -> Option<Output>;
 
     /// When to hand in [`Input::Deadline`], if nothing happens before.
     fn deadline(&self) -> Option<Duration>;

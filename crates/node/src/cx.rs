@@ -3,6 +3,7 @@
 //!
 //! Everything lands in one outbox and leaves in the order in which it was said.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
@@ -41,7 +42,7 @@ struct Open {
 pub struct Cx<C: Host> {
     now: Now,
     pub(crate) welcome: Welcome,
-    pub(crate) outbox: VecDeque<Output<C::Worker>>,
+    pub(crate) outbox: VecDeque<Output>,
     pub(crate) calls: Calls<C>,
     timers: Timers<TimerFn<C>>,
     work: BTreeMap<WorkId, DoneFn<C>>,
@@ -195,7 +196,7 @@ impl<C: Host> Cx<C> {
     }
 
     /// Does anything at all. For components that own links, which modules do not.
-    pub fn output(&mut self, output: Output<C::Worker>) {
+    pub fn output(&mut self, output: Output) {
         self.outbox.push_back(output);
     }
 
@@ -336,10 +337,14 @@ impl<C: Host> Cx<C> {
         is_quick: bool,
     ) {
         let work = WorkId(self.number());
-        let job = Box::new(move |worker: &mut C::Worker| -> WorkResult { Box::new(job(worker)) });
-        let done: DoneFn<C> = Box::new(move |core, cx, result| match result.downcast::<T>() {
-            Ok(result) => done(core, cx, *result),
-            Err(_) => tracing::error!("a worker's result has another type than its job"),
+        let job = Box::new(move |worker: &mut (dyn Any + Send)| -> WorkResult {
+            Box::new(worker.downcast_mut().map(job))
+        });
+        let done: DoneFn<C> = Box::new(move |core, cx, result| {
+            match result.downcast().map(|result: Box<Option<T>>| *result) {
+                Ok(Some(result)) => done(core, cx, result),
+                _ => tracing::error!("a worker or its result has another type than its job"),
+            }
         });
         self.work.insert(work, done);
         self.outbox.push_back(Output::Work {

@@ -160,7 +160,7 @@ pub struct ModuleNode<M: Module> {
     phase: Phase,
     actor: Option<Actor<M>>,
     /// Said before there is an actor, and after it.
-    outbox: VecDeque<Output<M::Worker>>,
+    outbox: VecDeque<Output>,
     now: Now,
     /// Time to stop waiting for the broker's answer.
     finalize_by: Option<Duration>,
@@ -324,8 +324,6 @@ impl<M: Module> ModuleNode<M> {
 }
 
 impl<M: Module> Node for ModuleNode<M> {
-    type Worker = M::Worker;
-
     fn handle(&mut self, now: Now, input: Input) {
         self.now = now;
         match (self.phase, input) {
@@ -381,7 +379,7 @@ impl<M: Module> Node for ModuleNode<M> {
         }
     }
 
-    fn poll(&mut self) -> Option<Output<M::Worker>> {
+    fn poll(&mut self) -> Option<Output> {
         let from_actor = self.actor.as_mut().and_then(Actor::poll);
         from_actor.or_else(|| self.outbox.pop_front())
     }

@@ -163,7 +163,7 @@ impl<M: Module> Probe<M> {
     }
 
     /// Everything said since the last look, with work done on the spot.
-    pub fn outputs(&mut self) -> Vec<Output<M::Worker>> {
+    pub fn outputs(&mut self) -> Vec<Output> {
         let mut said = Vec::new();
         while let Some(output) = self.actor.poll() {
             match output {

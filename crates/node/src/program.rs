@@ -14,7 +14,7 @@ use crate::module::Module;
 pub struct ProgramNode<M: Module> {
     args: Vec<String>,
     actor: Option<Actor<M>>,
-    outbox: VecDeque<Output<M::Worker>>,
+    outbox: VecDeque<Output>,
     ended: bool,
 }
 
@@ -51,8 +51,6 @@ impl<M: Module> ProgramNode<M> {
 }
 
 impl<M: Module> Node for ProgramNode<M> {
-    type Worker = M::Worker;
-
     fn handle(&mut self, now: Now, input: Input) {
         match (&mut self.actor, input) {
             _ if self.ended => return,
@@ -85,7 +83,7 @@ impl<M: Module> Node for ProgramNode<M> {
         }
     }
 
-    fn poll(&mut self) -> Option<Output<M::Worker>> {
+    fn poll(&mut self) -> Option<Output> {
         let from_actor = self.actor.as_mut().and_then(Actor::poll);
         from_actor.or_else(|| self.outbox.pop_front())
     }

@@ -52,14 +52,14 @@ fn run_module<M: Module>(
         .with_context(|| format!("{MODULE_URI}={endpoint}: only ipc:// is supported here"))?;
     let stream = UnixStream::connect(path)
         .with_context(|| format!("cannot connect to the broker at {endpoint}"))?;
-    let node = ModuleNode::<M>::with_rusage(crate::usage::rusage);
-    let mut reactor = Reactor::new(node)?
+    let mut node = ModuleNode::<M>::with_rusage(crate::usage::rusage);
+    let code = Reactor::new(&mut node)?
         .with_signals(signals)?
         .as_module(stream, &uuid)?
         .with_lifeline()?
-        .with_worker(make_worker);
-    let code = reactor.run()?;
-    if reactor.node().lost_its_broker() && lifeline_is_cut() {
+        .with_worker(make_worker)
+        .run()?;
+    if node.lost_its_broker() && lifeline_is_cut() {
         clean_up_after_broker();
     }
     Ok(code)
@@ -118,11 +118,13 @@ fn run_program<M: Module>(
     let signals = Signals::take_over(&taken)?;
     let stream = connect(path).with_context(|| format!("cannot connect to {path}"))?;
     crate::logging::start(M::NAME, 0);
-    let mut reactor = Reactor::new(ProgramNode::<M>::new(args))?
+    let mut node = ProgramNode::<M>::new(args);
+    let code = Reactor::new(&mut node)?
         .with_signals(signals)?
         .as_client(stream)?
-        .with_worker(make_worker);
-    Ok(reactor.run()?)
+        .with_worker(make_worker)
+        .run()?;
+    Ok(code)
 }
 
 /// Connects to a local socket and takes the broker's one byte (protocol/02 section 2).

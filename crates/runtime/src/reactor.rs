@@ -4,6 +4,7 @@
 //! [`Input::Settled`], and sends the outputs. Nothing in here knows the meaning of a
 //! message.
 
+use std::any::Any;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -92,8 +93,10 @@ enum Uplink {
 }
 
 /// A node with its sockets, children and clock.
-pub struct Reactor<N: Node> {
-    node: N,
+///
+/// It knows the node as a `dyn`, so that the loop is compiled once, and not into each program.
+pub struct Reactor<'n> {
+    node: &'n mut dyn Node,
     poller: Poller,
     clock: Clock,
     stopwatch: Stopwatch,
@@ -105,7 +108,7 @@ pub struct Reactor<N: Node> {
     near: Option<Near>,
     greetings: Greetings,
     children: Children,
-    worker: Worker<N::Worker>,
+    worker: Worker,
     signals: Option<Signals>,
     sinks: Sinks,
     last_peer: u64,
@@ -113,9 +116,9 @@ pub struct Reactor<N: Node> {
     exit: Option<i32>,
 }
 
-impl<N: Node> Reactor<N> {
+impl<'n> Reactor<'n> {
     /// A loop around `node`, with nothing to listen to yet.
-    pub fn new(node: N) -> io::Result<Reactor<N>> {
+    pub fn new(node: &'n mut dyn Node) -> io::Result<Reactor<'n>> {
         let us = Uid::effective().as_raw();
         Ok(Reactor {
             node,
@@ -207,14 +210,9 @@ impl<N: Node> Reactor<N> {
     }
 
     /// Makes the state of the worker thread, when there is work for it.
-    pub fn with_worker(mut self, make: impl FnOnce() -> N::Worker + Send + 'static) -> Self {
-        self.worker = Worker::Unmade(Box::new(make));
+    pub fn with_worker<W: Any + Send>(mut self, make: impl FnOnce() -> W + Send + 'static) -> Self {
+        self.worker = Worker::Unmade(Box::new(|| Box::new(make())));
         self
-    }
-
-    /// The node, to look at after a run.
-    pub fn node(&self) -> &N {
-        &self.node
     }
 
     /// Runs until the node exits; returns its code.
@@ -401,7 +399,7 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    fn do_output(&mut self, output: Output<N::Worker>, cause: Option<PeerId>) {
+    fn do_output(&mut self, output: Output, cause: Option<PeerId>) {
         match output {
             Output::Send {
                 to: PeerId::BROKER,
@@ -539,7 +537,7 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    fn give_work(&mut self, work: node::WorkId, job: node::Work<N::Worker>, is_quick: bool) {
+    fn give_work(&mut self, work: node::WorkId, job: node::Work, is_quick: bool) {
         if is_quick && let Some(worker) = self.worker.here() {
             let since = self.clock.mono();
             let result = job(worker);

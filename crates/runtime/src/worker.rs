@@ -1,6 +1,7 @@
 //! The one ordered worker of a node that has slow work, such as SQLite: a thread, from the first
 //! work on that is not quick.
 
+use std::any::Any;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -9,28 +10,31 @@ use std::thread::JoinHandle;
 use node::{Work, WorkId, WorkResult};
 use rustix::event::{EventfdFlags, eventfd};
 
+/// The value that work is done on, by its type known to the node alone.
+type Owned = Box<dyn Any + Send>;
+
 /// Executor of work.
-pub enum Worker<W> {
+pub enum Worker {
     /// There is no work.
     None,
     /// Nobody yet.
-    Unmade(Box<dyn FnOnce() -> W + Send>),
+    Unmade(Box<dyn FnOnce() -> Owned + Send>),
     /// The calling thread.
-    Here(W),
+    Here(Owned),
     /// A thread.
-    Thread(WorkerThread<W>),
+    Thread(WorkerThread<Owned>),
 }
 
-impl<W: Send + 'static> Worker<W> {
+impl Worker {
     /// State of the worker, unless a thread has it.
-    pub fn here(&mut self) -> Option<&mut W> {
+    pub fn here(&mut self) -> Option<&mut (dyn Any + Send)> {
         if let Worker::Unmade(_) = self
             && let Worker::Unmade(make) = std::mem::replace(self, Worker::None)
         {
             *self = Worker::Here(make());
         }
         match self {
-            Worker::Here(worker) => Some(worker),
+            Worker::Here(worker) => Some(worker.as_mut()),
             _ => None,
         }
     }
@@ -57,9 +61,9 @@ impl<W: Send + 'static> Worker<W> {
     }
 
     /// Gives the thread one more piece of work.
-    pub fn give(&self, work: WorkId, job: Work<W>) {
+    pub fn give(&self, work: WorkId, job: Work) {
         if let Worker::Thread(thread) = self {
-            thread.give(work, job);
+            thread.give(work, Box::new(move |owned: &mut Owned| job(owned.as_mut())));
         }
     }
 
@@ -72,9 +76,12 @@ impl<W: Send + 'static> Worker<W> {
     }
 }
 
+/// A piece of work on a `W`.
+type WorkOn<W> = Box<dyn FnOnce(&mut W) -> WorkResult + Send>;
+
 /// A worker thread and the way back from it.
 pub struct WorkerThread<W> {
-    jobs: Option<Sender<(WorkId, Work<W>)>>,
+    jobs: Option<Sender<(WorkId, WorkOn<W>)>>,
     results: Receiver<(WorkId, WorkResult)>,
     wake: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
@@ -84,7 +91,7 @@ impl<W: 'static> WorkerThread<W> {
     /// Starts the thread, which makes its `W` first.
     pub fn start(make: impl FnOnce() -> W + Send + 'static) -> std::io::Result<WorkerThread<W>> {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let (jobs, todo) = channel::<(WorkId, Work<W>)>();
+        let (jobs, todo) = channel::<(WorkId, WorkOn<W>)>();
         let (done, results) = channel();
         let ring = wake.clone();
         let thread = std::thread::Builder::new()
@@ -112,7 +119,7 @@ impl<W: 'static> WorkerThread<W> {
     }
 
     /// Gives the thread one more piece of work.
-    pub fn give(&self, work: WorkId, job: Work<W>) {
+    pub fn give(&self, work: WorkId, job: WorkOn<W>) {
         if let Some(jobs) = &self.jobs
             && jobs.send((work, job)).is_err()
         {

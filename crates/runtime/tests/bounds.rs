@@ -56,8 +56,6 @@ impl Hub {
 }
 
 impl Node for Hub {
-    type Worker = ();
-
     fn handle(&mut self, _now: Now, input: Input) {
         match input {
             Input::PeerUp { peer, kind } => match kind {
@@ -94,7 +92,8 @@ impl Host {
         let uid = rustix::process::geteuid().as_raw();
         let owner = if guests { uid + 1 } else { uid };
         let thread = thread::spawn(move || {
-            let reactor = Reactor::new(Hub::default()).unwrap();
+            let mut hub = Hub::default();
+            let reactor = Reactor::new(&mut hub).unwrap();
             let reactor = reactor.as_broker(modules, clients).unwrap();
             let reactor = reactor.with_memory(bytes, owner);
             let mut reactor = reactor.with_descriptors(Descriptors::of(DESCRIPTORS), owner);

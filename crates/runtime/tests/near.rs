@@ -54,8 +54,6 @@ impl Talker {
 }
 
 impl Node for Talker {
-    type Worker = ();
-
     fn handle(&mut self, _now: Now, input: Input) {
         match input {
             Input::PeerUp { kind, .. } => match kind {
@@ -106,7 +104,8 @@ impl Broker {
             outputs: VecDeque::new(),
         };
         let thread = thread::spawn(move || {
-            let reactor = Reactor::new(talker).unwrap();
+            let mut talker = talker;
+            let reactor = Reactor::new(&mut talker).unwrap();
             reactor.with_overlay(overlay).unwrap().run().unwrap()
         });
         Broker { heard, thread }

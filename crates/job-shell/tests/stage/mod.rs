@@ -351,7 +351,7 @@ impl Stage {
         seen
     }
 
-    fn note(&mut self, output: Output<Files>) -> Option<String> {
+    fn note(&mut self, output: Output) -> Option<String> {
         match output {
             Output::Send { message, .. } => self.heard(&message),
             Output::Spawn { child, spawn } => {

@@ -1,6 +1,6 @@
 //! Admission of links: clients and modules at their doors.
 
-use node::{Input, Node, PeerId, PeerKind};
+use node::{Input, PeerId, PeerKind};
 use wire::Socket;
 
 use super::{Reactor, token};
@@ -9,7 +9,7 @@ use crate::doors::Door;
 use crate::greetings::group_of;
 use crate::users::Groups;
 
-impl<N: Node> Reactor<N> {
+impl Reactor<'_> {
     pub(super) fn accept_clients(&mut self) {
         let now = self.clock.now().mono;
         while let Some(doors) = &mut self.doors

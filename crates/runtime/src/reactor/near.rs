@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use node::{Node, PeerId, PeerKind};
+use node::{PeerId, PeerKind};
 use wire::{Message, Socket};
 
 use super::Reactor;
@@ -12,7 +12,7 @@ use crate::conn::Conn;
 use crate::greetings::Greetings;
 use crate::near::{Near, is_ours};
 
-impl<N: Node> Reactor<N> {
+impl Reactor<'_> {
     pub(super) fn has_near_parent(&self) -> bool {
         self.near.as_ref().is_some_and(|near| near.parent.is_some())
     }

@@ -1,6 +1,6 @@
 //! The loop's part in connections: reading from one, and the steps when it ends.
 
-use node::{Input, Node, PeerId};
+use node::{Input, PeerId};
 
 use super::near::{Greeted, greeted};
 use super::{Reactor, Uplink};
@@ -8,7 +8,7 @@ use crate::conn::{ReadEnd, Received, Turn};
 use crate::limits::LAST_READS_MAX;
 use crate::poller::Ready;
 
-impl<N: Node> Reactor<N> {
+impl Reactor<'_> {
     pub(super) fn serve_conn(&mut self, peer: PeerId, ready: Ready) -> ReadEnd {
         let mut turn = Turn::default();
         loop {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use node::{Input, Node, PeerId, PeerKind};
+use node::{Input, PeerId, PeerKind};
 use wire::Message;
 
 use crate::limits::OVERLAY_MESSAGES_PER_TURN;
@@ -10,7 +10,7 @@ use crate::overlay::{Overlay, Received, Stranger};
 
 use super::{Reactor, token};
 
-impl<N: Node> Reactor<N> {
+impl Reactor<'_> {
     /// Is one of many brokers, linked like this.
     pub fn with_overlay(mut self, mut overlay: Overlay) -> io::Result<Self> {
         let (near, has_far) = overlay.take_near();

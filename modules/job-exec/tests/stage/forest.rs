@@ -342,7 +342,7 @@ impl Forest {
         }
     }
 
-    fn outputs(&mut self, rank: u32) -> Vec<Output<Surroundings>> {
+    fn outputs(&mut self, rank: u32) -> Vec<Output> {
         let Some(hand) = self.hands.get_mut(&rank) else {
             return Vec::new();
         };
@@ -353,7 +353,7 @@ impl Forest {
         outputs
     }
 
-    fn note(&mut self, rank: u32, output: Output<Surroundings>) -> Option<String> {
+    fn note(&mut self, rank: u32, output: Output) -> Option<String> {
         match output {
             Output::Send { message, .. } => match message.kind {
                 Kind::Response { errnum, .. } if sender_of(&message).is_none() => {

@@ -366,7 +366,7 @@ impl Stage {
         }
     }
 
-    fn note(&mut self, output: Output<Surroundings>) -> Option<String> {
+    fn note(&mut self, output: Output) -> Option<String> {
         match output {
             Output::Send { message, .. } => self.heard(&message),
             Output::Spawn { child, spawn } => {
