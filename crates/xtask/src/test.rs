@@ -99,18 +99,18 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     }
     let folder = workspace::folder_of_profile(&args.profile);
     let profile = format!("--profile={}", args.profile);
-    let build = ["build", "--quiet", &profile];
-    // Modules that scripts load, and programs that they run.
-    let programs = run(cargo(build).args(["--bins", "--examples"]))?;
-    let examples = ["--examples", "-p", "client", "-p", "runtime"];
-    let libraries = ["-p", "libpmi", "-p", "libpmi2"];
-    let examples = run(cargo(build).args(examples))?;
-    // Each by itself, as scripts ask for it: they find it built.
-    let mut more = true;
-    for name in MORE {
-        more &= run(cargo(build).args(["-p", *name]))?;
-    }
-    if !programs || !examples || !more || !run(cargo(build).args(libraries))? {
+    let build = [
+        "build",
+        "--quiet",
+        &profile,
+        "--lib",
+        "--bins",
+        "--examples",
+    ];
+    // Together, since a crate is compiled once for each set of features that others ask it for.
+    let more = MORE.iter().chain(&["client", "runtime"]);
+    let more: Vec<&str> = more.flat_map(|name| ["-p", name]).collect();
+    if !run(&mut cargo(build))? || !run(cargo(build).args(more))? {
         bail!("the {} build failed", args.profile);
     }
     Ok((target.join(folder).join("flux"), false))
