@@ -42,13 +42,13 @@ figures! {
     BROKERS = Gauge "flux_brokers" ["state"] from groups::Get : "Brokers of the instance, by whether they are online.";
     START = Gauge "flux_start_time_seconds" [] from attr::Get : "When the broker was started, in seconds since the epoch.";
     JOBS = Gauge "flux_jobs" ["state"] from job_list::JobStats : "Jobs by state.";
-    JOBS_OVER = Gauge "flux_jobs_over" ["result"] from job_list::JobStats : "Jobs that are over and kept, by result.";
+    JOBS_OVER = Gauge "flux_jobs_over" ["result"] from job_list::JobStats : "Finished jobs that are kept, by result.";
     JOBS_PURGED = Counter "flux_jobs_purged" [] from job_list::JobStats : "Jobs that were forgotten.";
     QUEUE_JOBS = Gauge "flux_queue_jobs" ["queue", "state"] from job_list::JobStats : "Jobs of each named queue by state.";
     QUEUE_ENABLED = Gauge "flux_queue_enabled" ["queue"] from job_manager::QueueStatus : "1 if the queue takes jobs.";
     QUEUE_STARTED = Gauge "flux_queue_started" ["queue"] from job_manager::QueueStatus : "1 if the queue lets jobs run.";
     ALLOC_REQUESTS = Gauge "flux_alloc_requests" ["at"] from job_manager::AllocQuery : "Jobs that want resources, by who has them: job-manager or the scheduler.";
-    HOUSEKEEPING = Gauge "flux_housekeeping_jobs" [] from job_manager::StatsGet : "Jobs that are over on whose nodes housekeeping runs.";
+    HOUSEKEEPING = Gauge "flux_housekeeping_jobs" [] from job_manager::StatsGet : "Finished jobs on whose nodes housekeeping runs.";
     JOURNAL_EVENTS = Counter "flux_journal_events" [] from job_manager::StatsGet : "Events of jobs that were told to followers of the journal.";
     JOURNAL_LISTENERS = Gauge "flux_journal_listeners" [] from job_manager::StatsGet : "Followers of the journal.";
     SCHED_PASSES = Counter "flux_sched_passes" [] from sched::SimpleStats : "Times that the scheduler has looked at its queue.";
