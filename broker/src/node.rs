@@ -7,7 +7,6 @@ use node::{Actor, Input, Node, Now, Output, PeerId, PeerKind};
 use proto::common::Welcome;
 
 use crate::core::{Broker, Setup};
-use crate::files::Files;
 use crate::router::Hop;
 use crate::services;
 use crate::tree::Climb;
