@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -34,7 +34,9 @@ pub fn make(release: &Release) -> Result<PathBuf> {
         .arg(&release.out)
         .args(release.is_fast.then_some("--fast"))
         .env("SOURCE_DATE_EPOCH", release.time.to_string())
-        .env("CARGO_TARGET_DIR", folder.join("target"));
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        // It prints the path of the package, as our caller does.
+        .stdout(Stdio::null());
     ensure!(run(&mut deb)?, "cargo-deb failed");
     release.unstage(folder)?;
     let version = format!("ferroflux_{}_", release.version);
