@@ -37,8 +37,7 @@ impl Head {
             (VERSION, Some(_)) => Ok(head),
             (VERSION, None) => Err("it lacks what the log must come to".to_owned()),
             (version, _) => Err(format!(
-                "version {version} of the job log is unknown: it was \
-                written by a later version"
+                "version {version} of the job log is unknown: it was written by a later version"
             )),
         }
     }
@@ -78,7 +77,7 @@ mod tests {
         );
         check(
             r#"{"version":3}"#,
-            Err("version 3 of the job log is unknown"),
+            Err("version 3 of the job log is unknown: it was written by a later version"),
         );
         assert!(Head::decode(b"garbage").is_err());
         assert!(Head::decode(b"").is_err());
