@@ -118,7 +118,7 @@ test_expect_success 'one that ends again and again is given up, and who waits is
 	wait_for 10 grep "module fickle is being restarted" log &&
 	test_must_fail flux ping --count=1 fickle 2>actual &&
 	test_grep "Function not implemented" actual &&
-	wait_for 10 grep "module fickle ended [0-9]* times .*: giving it up" log &&
+	wait_for 10 grep "module fickle exited [0-9]* times .*: giving it up" log &&
 	flux module list >list &&
 	test_must_fail grep "^fickle" list
 '

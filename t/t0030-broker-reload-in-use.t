@@ -25,7 +25,7 @@ test_expect_success 'what a job writes while kvs is away is there when kvs is ba
 	wait_for 10 test -e begun &&
 	flux module remove kvs &&
 	echo meanwhile >away &&
-	wait_for 10 sh -c "flux dmesg | grep -e \"tried again\" -e \"not stored\"" &&
+	wait_for 10 sh -c "flux dmesg | grep -e \"retrying a commit\"" &&
 	flux module load kvs &&
 	flux job attach "$(cat id)" >out &&
 	printf "before\\nmeanwhile\\n" >expect &&

@@ -56,7 +56,7 @@ test_expect_success 'a folder that others may write to is refused' '
 		for name in statedir rundir
 		do
 			test_expect_code 1 flux start -S$name="$PWD/$dir" touch ran 2>err &&
-			test_grep "$name $PWD/$dir: others than its owner may write to it" err ||
+			test_grep "$name $PWD/$dir: writable by users other than its owner" err ||
 				return 1
 		done
 	done &&

@@ -155,7 +155,7 @@ test_expect_success 'a rank that does not come is given up after a time' '
 	alone "flux resource list -s all -no {ranks}" >actual 2>err &&
 	echo 0 >expect &&
 	test_cmp expect actual &&
-	test_grep "nothing was heard of rank(s) 1 (fake1) within 0.1s" err
+	test_grep "no report of rank(s) 1 (fake1) within 0.1s" err
 '
 
 test_expect_success 'sixteen thousand ranks of which one is there' '

@@ -172,7 +172,7 @@ test_expect_success 'elements that failed run again on request, while the job ru
 	wait_state "$(cat id)" inactive && flux job array --failed "$(cat id)" >list &&
 	test_grep "4 elements: 3 done, 1 failed" list && test_grep "^ *3 failed" list &&
 	test_must_fail flux job array --retry=3 "$(cat id)" 2>err &&
-	test_grep "elements can be changed only while it is" err
+	test_grep "elements can no longer be changed" err
 '
 
 test_expect_success 'elements that an array does not have are refused' '

@@ -123,8 +123,8 @@ test_expect_success 'what cannot be an array is refused in words' '
 	refused "array.timeout: must be a duration > 0" --array=1-5 --array-timeout=0 &&
 	refused "array.timeout: must be a duration > 0" --array=1-5 --array-timeout=x &&
 	refused "not a job id" --array=1-5 --array-resume=? &&
-	refused "cannot be used with --cc or --bcc" --array=1-5 --cc=1-2 &&
-	refused "cannot be used with --cc or --bcc" --array=1-5 --bcc=1-2 &&
+	refused "cannot be combined with --cc or --bcc" --array=1-5 --cc=1-2 &&
+	refused "cannot be combined with --cc or --bcc" --array=1-5 --bcc=1-2 &&
 	refused "need --array" --array-retry=2 &&
 	refused "no indices are given" -oarray.limit=3 &&
 	refused "cannot have the shell option '\''exit-timeout'\''" --array=1-5 -oexit-timeout=1s &&
