@@ -181,7 +181,7 @@ class Hello(rfm.RunOnlyRegressionTest):
 
     @sanity_function
     def says_which_job_it_is(self):
-        return sn.assert_found(r"\d+", self.stdout)
+        return sn.assert_found(r"^\S+$", self.stdout)
 EOS
 
 test_expect_success WORKFLOWS 'ReFrame runs a test in a job' '
