@@ -52,6 +52,17 @@ test_expect_success 'jobs, events, streams and services go through' '
 	test_grep "userid=$(id -u) rolemask=0x5" actual
 '
 
+test_expect_success 'a client that leaves with messages unread disturbs no other' '
+	flux proxy $id "for n in 1 2 3 4 5 6 7 8 9
+		do
+			flux event sub gone >/dev/null & 
+			flux event pub gone; flux event pub gone & kill -KILL \$!; flux event pub gone; kill -KILL %1
+		done 2>/dev/null; flux getattr size" >actual &&
+	tail -n 1 actual >last &&
+	echo 1 >expect &&
+	test_cmp expect last
+'
+
 test_expect_success 'the socket is gone afterwards' '
 	flux proxy $id "echo \$FLUX_URI" >actual &&
 	grep "^local://$PWD/flux-proxy-.*/local\$" actual &&

@@ -11,7 +11,7 @@ use rustix::io::Errno as Os;
 use wire::{Kind, Message};
 
 use super::fresh_name;
-use super::peer::Peer;
+use super::peer::{Peer, write};
 use super::table::{Id, Sent, Table, To, Who};
 use crate::limits::{FORWARDED_BACKLOG_BYTES_MAX, FORWARDED_CLIENTS_MAX};
 
@@ -194,7 +194,7 @@ impl Hub {
             _ => Os::PERM.raw_os_error(),
         };
         let verdict = u8::try_from(verdict).unwrap_or(1);
-        let greeted = rustix::io::write(&socket, &[verdict]);
+        let greeted = write(&socket, &[verdict]);
         let (Ok(1), 0, Ok(name)) = (greeted, verdict, fresh_name()) else {
             return;
         };

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use proto::Errno;
 use rustix::io::Errno as Os;
+use rustix::net::SendFlags;
 use wire::{Message, StreamDecoder, encode_stream};
 
 use crate::limits::FORWARDED_READ_BYTES;
@@ -56,7 +57,7 @@ impl Peer {
     /// output is dropped: its messages are still read.
     pub fn flush(&mut self) {
         while self.sent < self.out.len() {
-            match rustix::io::write(&self.output, &self.out[self.sent..]) {
+            match write(&self.output, &self.out[self.sent..]) {
                 Ok(n) => self.sent += n,
                 Err(Os::AGAIN) => break,
                 Err(Os::INTR) => {}
@@ -87,5 +88,14 @@ impl Peer {
             messages.push(message);
         }
         Ok(messages)
+    }
+}
+
+/// Writes to a socket or a pipe. A client that has closed its socket is an error, and not the
+/// signal SIGPIPE, which would end us and with us all other clients.
+pub fn write(output: impl AsFd, bytes: &[u8]) -> Result<usize, Os> {
+    match rustix::net::send(&output, bytes, SendFlags::NOSIGNAL) {
+        Err(Os::NOTSOCK) => rustix::io::write(output, bytes),
+        sent => sent,
     }
 }
