@@ -1,6 +1,6 @@
 //! `cargo xtask dist`: packages, each with the same files (`parts.rs`).
 //!
-//! The same sources give the same bytes: times are those of the last commit, owners are root,
+//! The same sources are to give the same bytes: times are those of the last commit, owners are root,
 //! and no path of this machine is within. `--check` holds that, by building twice.
 //!
 //! Read on in `dist/archive.rs` (`tar`), `dist/deb.rs`, `dist/wheel.rs` and `dist/twice.rs`.
